@@ -1,1 +1,6 @@
-//! client
+//! Thin adapters to the systems we drive, with their retries, deadlines and counters.
+//!
+//! An adapter knows its system's words and faults, and nothing of what we want from it.
+
+pub mod helm;
+pub mod kubernetes;

@@ -1,0 +1,138 @@
+//! The arguments, as clap reads them.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Builds a Rubin Science Platform environment from one declarative file.
+///
+/// Without a command it installs the environment or brings it back to what its file declares. Run twice, the second
+/// run writes nothing; killed half-way, the next one goes on.
+#[derive(Parser)]
+#[command(name = "rsp-install", version, args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// Flags of an installation, when no command is named.
+    #[command(flatten)]
+    pub install: InstallArgs,
+    /// What to do; an installation when none is named.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What can be done.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Install, or bring back to what the file declares (the default).
+    #[command(hide = true)]
+    Install,
+    /// Show what an installation would change; writes nothing.
+    Plan(CheckoutArgs),
+    /// Show where each step and Application stands.
+    Status(CheckoutArgs),
+    /// Check the environment file and everything it names.
+    Validate(CheckoutArgs),
+    /// Print the JSON schema of an environment file.
+    Schema,
+}
+
+/// Flags of every command.
+#[derive(Args)]
+pub struct GlobalArgs {
+    /// The environment: the file environments/NAME.yaml, or one with that alias.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub env: Option<String>,
+    /// The folder of environment files.
+    #[arg(long, global = true, value_name = "DIR", default_value = "environments")]
+    pub environments: PathBuf,
+    /// How the result is printed.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+    /// Write every event as a line of JSON to this file, or to standard error with `-`.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Answer every question with yes.
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// How long the whole command may take, for example 90s, 45m, 2h.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    pub timeout: Duration,
+    /// Tell single writes, too.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// How the result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Text for people.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// Which checkout of phalanx is meant, if not the one of the file.
+#[derive(Args, Default)]
+pub struct CheckoutArgs {
+    /// Another phalanx repository than the file's: a URL or a path.
+    #[arg(long, value_name = "REPO")]
+    pub repository: Option<String>,
+    /// Another branch than the file's.
+    #[arg(long, value_name = "BRANCH")]
+    pub branch: Option<String>,
+    /// Another environment of phalanx than the file's.
+    #[arg(long, value_name = "NAME")]
+    pub phalanx_environment: Option<String>,
+    /// Static secrets, in phalanx's format.
+    #[arg(long = "static", value_name = "FILE")]
+    pub static_secrets: Option<PathBuf>,
+}
+
+/// Flags of an installation.
+#[derive(Args)]
+pub struct InstallArgs {
+    /// Show the differences and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Change only this step.
+    #[arg(long, value_name = "STEP")]
+    pub only: Option<String>,
+    /// Which checkout.
+    #[command(flatten)]
+    pub checkout: CheckoutArgs,
+}
+
+/// Reads a duration such as `90s`, `45m` or `1h 30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration =
+        text.parse().map_err(|_| format!("{text:?} is no duration; write it as 90s, 45m or 2h"))?;
+    span.try_into().map_err(|_| String::from("a timeout cannot be negative"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_the_flags_of_an_installation_are_read() {
+        let cli = Cli::parse_from(["rsp-install", "--env", "roe", "--only", "secrets", "--timeout", "90s"]);
+        assert!(cli.command.is_none());
+        assert_eq!((cli.global.env.as_deref(), cli.install.only.as_deref()), (Some("roe"), Some("secrets")));
+        assert_eq!(cli.global.timeout, Duration::from_secs(90));
+    }
+
+    #[test]
+    fn flags_of_every_command_may_stand_before_or_after_it() {
+        let after = Cli::parse_from(["rsp-install", "plan", "--env", "roe", "--branch", "x", "--output", "json"]);
+        let before = Cli::parse_from(["rsp-install", "--env", "roe", "--output", "json", "plan", "--branch", "x"]);
+        assert_eq!((after.global.env, after.global.output), (before.global.env, before.global.output));
+    }
+}

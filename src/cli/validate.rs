@@ -1,0 +1,7 @@
+//! x
+use super::{Answer, Door, args};
+use crate::error::Failure;
+/// x
+pub(super) async fn run(_door: &Door, _args: &args::CheckoutArgs) -> Result<Answer, Failure> {
+    Answer::done(&(), String::new())
+}

@@ -1,0 +1,25 @@
+//! The API server: connect, read, compare, apply server-side, wait.
+//!
+//! Promises: every write goes through the outlet, carries our field manager and is never forced; waits are watches that
+//! say why; requests are counted. Knows no object of ours.
+
+mod apply;
+mod cluster;
+mod compare;
+mod conflict;
+mod connect;
+mod error;
+mod kinds;
+mod ownership;
+mod wait;
+
+pub use apply::{Difference, Patchable};
+pub use cluster::Cluster;
+pub use compare::covers;
+pub use connect::{Access, Identity};
+pub use error::KubernetesError;
+pub use kinds::{Kinds, object_name, resource};
+pub use wait::Verdict;
+
+/// The name under which the API server records which fields are ours.
+pub const FIELD_MANAGER: &str = "rsp-install";

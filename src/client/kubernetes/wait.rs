@@ -1,0 +1,111 @@
+//! Waits that are watches with a reason: they end at once when the condition holds or can no longer hold.
+
+use super::cluster::Cluster;
+use super::error::KubernetesError;
+use crate::engine::{Deadline, Event};
+use futures::{StreamExt as _, pin_mut};
+use k8s_openapi::api::core::v1::Event as ClusterEvent;
+use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, ResourceExt as _};
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// What a look at the objects says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The condition holds.
+    Done,
+    /// Not yet, because.
+    NotYet(String),
+    /// It will not hold any more, because.
+    Never(String),
+}
+
+/// Objects of a kind by namespace and name, as far as the watch has told.
+pub type Seen = BTreeMap<(String, String), DynamicObject>;
+
+impl Cluster {
+    /// Watches a kind until `judge` is content with its objects. `what` and `condition` are for people.
+    pub async fn wait_for(
+        &self,
+        kind: &ApiResource,
+        namespace: Option<&str>,
+        (what, condition): (&str, &str),
+        deadline: Deadline,
+        mut judge: impl FnMut(&Seen) -> Verdict,
+    ) -> Result<(), KubernetesError> {
+        let begun = Instant::now();
+        let stream = watcher(self.api(kind, namespace), watcher::Config::default());
+        pin_mut!(stream);
+        let (mut seen, mut next, mut reason) = (Seen::new(), Seen::new(), String::new());
+        loop {
+            let event = match tokio::time::timeout(deadline.left(), stream.next()).await {
+                Ok(Some(Ok(event))) => event,
+                // The watcher reconnects by itself; what it met is the reason until it succeeds.
+                Ok(Some(Err(error))) => {
+                    self.tell_waiting(what, condition, &mut reason, error.to_string());
+                    continue;
+                }
+                Ok(None) | Err(_) => {
+                    let events = self.last_events(namespace, what).await;
+                    let (object, condition, elapsed) = (what.to_owned(), condition.to_owned(), begun.elapsed());
+                    return Err(KubernetesError::TimedOut { object, condition, message: reason, events, elapsed });
+                }
+            };
+            match event {
+                watcher::Event::Init => next = Seen::new(),
+                watcher::Event::InitApply(object) => {
+                    next.insert(key(&object), object);
+                    continue;
+                }
+                watcher::Event::InitDone => seen = std::mem::take(&mut next),
+                watcher::Event::Apply(object) => {
+                    seen.insert(key(&object), object);
+                }
+                watcher::Event::Delete(object) => {
+                    seen.remove(&key(&object));
+                }
+            }
+            match judge(&seen) {
+                Verdict::Done => return Ok(()),
+                Verdict::NotYet(message) => self.tell_waiting(what, condition, &mut reason, message),
+                Verdict::Never(message) => {
+                    let events = self.last_events(namespace, what).await;
+                    let (object, condition) = (what.to_owned(), condition.to_owned());
+                    return Err(KubernetesError::Hopeless { object, condition, message, events });
+                }
+            }
+        }
+    }
+
+    /// Tells why we wait, once for each new reason.
+    fn tell_waiting(&self, object: &str, condition: &str, reason: &mut String, message: String) {
+        if *reason != message {
+            reason.clone_from(&message);
+            let (object, condition) = (object.to_owned(), condition.to_owned());
+            self.outlet().events().tell(Event::Waiting { object, condition, message });
+        }
+    }
+
+    /// The last warnings of the namespace that mention the object's name; empty when they cannot be had.
+    async fn last_events(&self, namespace: Option<&str>, what: &str) -> String {
+        let api: Api<ClusterEvent> = match namespace {
+            Some(namespace) => Api::namespaced(self.client(), namespace),
+            None => Api::all(self.client()),
+        };
+        let name = what.rsplit(['/', ' ']).next().unwrap_or(what);
+        let Ok(events) = api.list(&ListParams::default().fields("type=Warning")).await else { return String::new() };
+        let mut lines: Vec<String> = events
+            .items
+            .iter()
+            .filter(|event| event.involved_object.name.as_deref().is_some_and(|involved| involved.contains(name)))
+            .filter_map(|event| Some(format!("\n  event: {}: {}", event.reason.as_deref()?, event.message.as_deref()?)))
+            .collect();
+        lines.split_off(lines.len().saturating_sub(3)).concat()
+    }
+}
+
+fn key(object: &DynamicObject) -> (String, String) {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}

@@ -1,0 +1,178 @@
+//! The JSON documents that commands print: a contract, with schemas in `docs/schema/`.
+
+use crate::engine::{Outcome, PlannedChange, Requests, StepReport, Survey, UnknownStep};
+use crate::error::{Failure, Kind};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RunResult {
+    /// Everything is as declared.
+    Converged,
+    /// Something differs that this run did not change.
+    Pending,
+    /// A step failed.
+    Failed,
+}
+
+/// Why a command failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Problem {
+    /// The kind, which decides the exit code.
+    pub kind: Kind,
+    /// What happened.
+    pub message: String,
+    /// What to do next.
+    pub help: Vec<String>,
+}
+
+impl From<&Failure> for Problem {
+    fn from(failure: &Failure) -> Self {
+        Self { kind: failure.kind, message: failure.message.clone(), help: failure.help.clone() }
+    }
+}
+
+/// What a command prints when it has nothing else to print.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FailureDocument {
+    /// Why.
+    pub error: Problem,
+}
+
+/// `rsp-install --env E`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InstallDocument {
+    /// The environment.
+    pub environment: String,
+    /// How it ended.
+    pub result: RunResult,
+    /// What was changed.
+    pub changes: Vec<PlannedChange>,
+    /// What differs and was left alone.
+    pub pending: Vec<PlannedChange>,
+    /// One a step.
+    pub steps: Vec<StepReport>,
+    /// What was asked of others.
+    pub requests: Requests,
+    /// Wall time, seconds.
+    pub elapsed_seconds: f64,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
+}
+
+impl InstallDocument {
+    /// From what a run did.
+    pub fn new(environment: &str, outcome: &Outcome, requests: Requests, elapsed_seconds: f64) -> Self {
+        let result = match (&outcome.failure, outcome.left_alone.is_empty()) {
+            (Some(_), _) => RunResult::Failed,
+            (None, true) => RunResult::Converged,
+            (None, false) => RunResult::Pending,
+        };
+        Self {
+            environment: environment.to_owned(),
+            result,
+            changes: outcome.changes.clone(),
+            pending: outcome.left_alone.clone(),
+            steps: outcome.steps.clone(),
+            requests,
+            elapsed_seconds,
+            error: outcome.failure.as_ref().map(Problem::from),
+        }
+    }
+}
+
+/// `plan --env E`, and `--dry-run`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanDocument {
+    /// The environment.
+    pub environment: String,
+    /// `converged`, or `pending` when anything would change or is unknown.
+    pub result: RunResult,
+    /// What would be changed.
+    pub changes: Vec<PlannedChange>,
+    /// What differs and would be left alone.
+    pub pending: Vec<PlannedChange>,
+    /// What cannot be known yet.
+    pub unknown: Vec<UnknownStep>,
+    /// One a step.
+    pub steps: Vec<StepReport>,
+    /// What was asked of others.
+    pub requests: Requests,
+    /// Wall time, seconds.
+    pub elapsed_seconds: f64,
+}
+
+impl PlanDocument {
+    /// From what the steps found.
+    pub fn new(environment: &str, survey: Survey, requests: Requests, elapsed_seconds: f64) -> Self {
+        let converged = survey.is_converged() && survey.left_alone.is_empty();
+        Self {
+            environment: environment.to_owned(),
+            result: if converged { RunResult::Converged } else { RunResult::Pending },
+            changes: survey.changes,
+            pending: survey.left_alone,
+            unknown: survey.unknown,
+            steps: survey.steps,
+            requests,
+            elapsed_seconds,
+        }
+    }
+}
+
+/// One thing that is wrong with an environment file or what it names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FileProblem {
+    /// The file.
+    pub file: String,
+    /// From 1; 0 when the problem has no line.
+    pub line: usize,
+    /// From 1; 0 when the problem has no column.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// `validate --env E`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ValidateDocument {
+    /// The environment.
+    pub environment: String,
+    /// What is wrong; empty when nothing is.
+    pub problems: Vec<FileProblem>,
+}
+
+/// One Application as Argo CD reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ApplicationStatus {
+    /// Its name.
+    pub name: String,
+    /// Its project.
+    pub project: String,
+    /// `Synced`, `OutOfSync`, `Unknown`, or `Missing` when it should be there.
+    pub sync: String,
+    /// `Healthy`, `Progressing`, `Degraded`, `Missing`, `Suspended`, `Unknown`.
+    pub health: String,
+    /// The commit it was last compared with.
+    pub revision: String,
+}
+
+/// `status --env E`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusDocument {
+    /// The environment.
+    pub environment: String,
+    /// Where each step stands.
+    pub steps: Vec<StepReport>,
+    /// The Applications, sorted by name.
+    pub applications: Vec<ApplicationStatus>,
+    /// Whether a sync may start; nothing is decided yet in this version.
+    pub gate: Option<String>,
+}
