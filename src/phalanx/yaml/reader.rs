@@ -134,18 +134,18 @@ impl<'a> Reader<'a> {
     }
 
     fn mapping(&mut self) -> Result<Content, YamlError> {
-        let (mut own, mut merged) = (Vec::new(), Vec::new());
+        let (mut own, mut below) = (Vec::new(), Vec::new());
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
-                return Ok(Content::Mapping(with_merged(own, merged)));
+                return Ok(Content::Mapping(with_merged(own, below)));
             }
             let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
             let key = self.key(event, &span)?;
             let (event, span) = self.next()?;
             let node = self.node(event, &span)?;
             if merges {
-                merge_sources(node, &mut merged)?;
+                merge_sources(node, &mut below)?;
             } else if let Some((first, _)) = own.iter().find(|(known, _): &&(Key, Node)| known.name == key.name) {
                 let message = format!("the key {} is already there in line {}", key.name, first.position.line);
                 return Err(YamlError { position: key.position, message });
