@@ -2,5 +2,6 @@
 //!
 //! An adapter knows its system's words and faults, and nothing of what we want from it.
 
+pub mod git;
 pub mod helm;
 pub mod kubernetes;
