@@ -64,6 +64,8 @@ pub struct Survey {
     pub unknown: Vec<UnknownStep>,
     /// One a step.
     pub steps: Vec<StepReport>,
+    /// What is wrong although nothing is left to change: the first of it.
+    pub verdict: Option<Failure>,
 }
 
 impl Survey {
@@ -82,11 +84,13 @@ pub async fn survey(steps: &[Box<dyn AnyStep>], run: &Run) -> Result<Survey, Fai
     let mut survey = Survey::default();
     for (name, finding, seconds) in findings.await {
         let status = match finding? {
-            Finding::Differences { changes, left_alone } => {
-                let status = match (changes.is_empty(), left_alone.is_empty()) {
-                    (true, true) => StepStatus::Converged,
+            Finding::Differences { changes, left_alone, verdict } => {
+                let status = match (changes.is_empty() && left_alone.is_empty(), &verdict) {
+                    (true, Some(_)) => StepStatus::Failed,
+                    (true, None) => StepStatus::Converged,
                     _ => StepStatus::Pending,
                 };
+                survey.verdict = survey.verdict.or(verdict);
                 survey.changes.extend(changes.into_iter().map(|change| planned(name, change)));
                 survey.left_alone.extend(left_alone.into_iter().map(|change| planned(name, change)));
                 status
@@ -125,7 +129,8 @@ pub async fn converge(steps: &[Box<dyn AnyStep>], guard: &dyn Guard, only: Optio
         Err(failure) => return Outcome { failure: Some(failure), ..Outcome::default() },
     };
     if before.is_converged() {
-        return Outcome { steps: before.steps, left_alone: before.left_alone, ..Outcome::default() };
+        let Survey { steps, left_alone, verdict: failure, .. } = before;
+        return Outcome { steps, left_alone, failure, ..Outcome::default() };
     }
     let mut outcome = Outcome::default();
     for step in steps.iter().filter(|step| only.is_none_or(|only| only == step.name())) {
@@ -158,8 +163,8 @@ async fn drive(
 ) -> Result<StepStatus, Failure> {
     let mut status = StepStatus::Converged;
     for round in 0..=ROUNDS {
-        let (changes, left_alone) = match step.find(run).await? {
-            Finding::Differences { changes, left_alone } => (changes, left_alone),
+        let (changes, left_alone, verdict) = match step.find(run).await? {
+            Finding::Differences { changes, left_alone, verdict } => (changes, left_alone, verdict),
             Finding::Skipped { .. } => return Ok(StepStatus::Skipped),
             Finding::Unknown { until } => {
                 let message = format!("step {} still waits until {until}", step.name());
@@ -171,7 +176,7 @@ async fn drive(
                 status = StepStatus::Pending;
             }
             outcome.left_alone.extend(left_alone.into_iter().map(|change| planned(step.name(), change)));
-            return Ok(status);
+            return verdict.map_or(Ok(status), Err);
         }
         if round == ROUNDS {
             return Err(never_converges(step.name(), &changes));

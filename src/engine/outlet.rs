@@ -128,6 +128,13 @@ impl Outlet {
         answer
     }
 
+    /// A write that only says that we are alive. It comes when the clock says so: numbering it would make the
+    /// checkpoints of the other writes wander.
+    pub async fn heartbeat<T>(&self, system: System, call: impl Future<Output = T>) -> T {
+        self.counters.write(system);
+        call.await
+    }
+
     /// The stream, for what is told beside writes.
     pub fn events(&self) -> &Events {
         &self.events

@@ -75,9 +75,24 @@ pub trait Step: Send + Sync {
     /// Makes one change and waits until it shows.
     fn apply(&self, change: &Self::Change, run: &Run) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Makes all changes of a plan; one after the other unless the step knows better.
+    fn apply_all(&self, changes: &[Self::Change], run: &Run) -> impl Future<Output = Result<(), Failure>> + Send {
+        async move {
+            for change in changes {
+                self.apply(change, run).await?;
+            }
+            Ok(())
+        }
+    }
+
     /// What differs but is not this run's to change: the run ends as `pending` and says so.
     fn left_alone(&self, _observed: &Self::Observed) -> Vec<Described> {
         Vec::new()
+    }
+
+    /// What is wrong although nothing is left to change: the run ends as failed and says so.
+    fn verdict(&self, _observed: &Self::Observed) -> Option<Failure> {
+        None
     }
 }
 
@@ -90,6 +105,8 @@ pub enum Finding {
         changes: Vec<Described>,
         /// To be told.
         left_alone: Vec<Described>,
+        /// What is wrong beside them.
+        verdict: Option<Failure>,
     },
     /// Not known until something happens.
     Unknown {
@@ -126,6 +143,7 @@ impl<S: Step> AnyStep for S {
                 Observation::Known(observed) => Finding::Differences {
                     changes: self.plan(&observed)?.iter().map(Describe::describe).collect(),
                     left_alone: self.left_alone(&observed),
+                    verdict: self.verdict(&observed),
                 },
                 Observation::Unknown { until } => Finding::Unknown { until },
                 Observation::Skipped { because } => Finding::Skipped { because },
@@ -136,12 +154,9 @@ impl<S: Step> AnyStep for S {
     fn change<'a>(&'a self, run: &'a Run) -> BoxFuture<'a, Result<Vec<Described>, Failure>> {
         Box::pin(async move {
             let Observation::Known(observed) = self.observe(run).await? else { return Ok(Vec::new()) };
-            let mut made = Vec::new();
-            for change in self.plan(&observed)? {
-                self.apply(&change, run).await?;
-                made.push(change.describe());
-            }
-            Ok(made)
+            let changes = self.plan(&observed)?;
+            self.apply_all(&changes, run).await?;
+            Ok(changes.iter().map(Describe::describe).collect())
         })
     }
 }

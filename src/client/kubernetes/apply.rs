@@ -39,15 +39,16 @@ impl Cluster {
     /// Whether an object must be applied: nothing when it is as wanted. A kind or namespace that is not there yet
     /// counts as missing.
     pub async fn difference(&self, wanted: &DynamicObject) -> Result<Option<Difference>, KubernetesError> {
-        let Some(api) = self.api_of(wanted).await? else { return Ok(Some(Difference::Missing)) };
+        let Some((api, wanted)) = &self.place(wanted).await? else { return Ok(Some(Difference::Missing)) };
         let read = format!("read {}", object_name(wanted));
         let live = api.get_opt(&wanted.name_any()).await.map_err(|error| KubernetesError::from_client(read, error))?;
         match live {
             None => Ok(Some(Difference::Missing)),
-            Some(live) => self.difference_to(&api, wanted, &live).await,
+            Some(live) => self.difference_to(api, wanted, &live).await,
         }
     }
 
+    /// The same for an object that was read already.
     async fn difference_to(
         &self,
         api: &Api<DynamicObject>,
@@ -72,7 +73,7 @@ impl Cluster {
         wanted: &DynamicObject,
         difference: Difference,
     ) -> Result<DynamicObject, KubernetesError> {
-        let Some(api) = self.api_of(wanted).await? else {
+        let Some((api, wanted)) = &self.place(wanted).await? else {
             let types = wanted.types.clone().unwrap_or_default();
             return Err(KubernetesError::UnknownKind { kind: types.kind, group_version: types.api_version });
         };
@@ -107,7 +108,7 @@ impl Cluster {
 
     /// Deletes an object that we saw; one that was replaced in the meantime stays.
     pub async fn delete(&self, seen: &DynamicObject) -> Result<(), KubernetesError> {
-        let Some(api) = self.api_of(seen).await? else { return Ok(()) };
+        let Some((api, seen)) = &self.place(seen).await? else { return Ok(()) };
         let intent = Intent::new(System::Kubernetes, Action::Delete, object_name(seen));
         let preconditions = Preconditions { uid: seen.uid(), resource_version: None };
         let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
@@ -122,14 +123,19 @@ impl Cluster {
             .await
     }
 
-    /// The API of an object's kind; nothing when the server does not know the kind.
-    async fn api_of(&self, object: &DynamicObject) -> Result<Option<Api<DynamicObject>>, KubernetesError> {
+    /// The API of an object's kind, and the object with a namespace exactly if its kind has one; nothing when the server
+    /// does not know the kind. Charts leave the namespace out where Helm would fill it in.
+    async fn place(
+        &self,
+        object: &DynamicObject,
+    ) -> Result<Option<(Api<DynamicObject>, DynamicObject)>, KubernetesError> {
         let Some((resource, scope)) = self.kinds().await?.of(object) else { return Ok(None) };
-        let namespace = match scope {
+        let mut placed = object.clone();
+        placed.metadata.namespace = match scope {
             Scope::Namespaced => Some(object.namespace().unwrap_or_else(|| "default".to_owned())),
             Scope::Cluster => None,
         };
-        Ok(Some(self.api(&resource, namespace.as_deref())))
+        Ok(Some((self.api(&resource, placed.metadata.namespace.as_deref()), placed)))
     }
 
     fn apply_error(&self, wanted: &DynamicObject, error: kube::Error) -> KubernetesError {

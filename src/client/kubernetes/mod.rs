@@ -10,6 +10,7 @@ mod conflict;
 mod connect;
 mod error;
 mod kinds;
+mod lease;
 mod ownership;
 mod wait;
 
@@ -19,6 +20,7 @@ pub use compare::covers;
 pub use connect::{Access, Identity};
 pub use error::KubernetesError;
 pub use kinds::{Kinds, object_name, resource};
+pub use lease::{HeldLease, Holder, LeaseError};
 pub use wait::Verdict;
 
 /// The name under which the API server records which fields are ours.
