@@ -28,3 +28,4 @@ pub mod report;
 pub mod sandbox;
 pub mod secret_value;
 pub mod secrets;
+mod templates;

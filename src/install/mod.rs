@@ -1,1 +1,48 @@
-//! install
+//! The main job: an ordered list of steps, one file each, and what they share.
+//!
+//! Promises: from nothing to a running environment; run again, nothing is written; killed at any instant, the next run
+//! goes on. Once an environment was handed over, what phalanx deploys is no longer this room's to change: it repairs its
+//! own objects and tells what is waiting.
+
+mod app_of_apps;
+mod chart;
+mod cluster;
+mod error;
+mod guard;
+mod hand_off;
+mod marker;
+mod operation;
+mod order;
+mod readiness;
+mod record;
+mod site;
+mod snapshot;
+mod source;
+mod storage_class;
+mod sync;
+mod validation;
+mod workload;
+
+pub use error::InstallError;
+pub use guard::{Answers, Door};
+pub use record::InstallationRecord;
+pub use site::{Options, Site};
+pub use source::Source;
+
+use crate::engine::AnyStep;
+use std::sync::Arc;
+
+/// The steps of an installation, in order.
+pub fn steps(site: &Arc<Site>) -> Vec<Box<dyn AnyStep>> {
+    let site = || Arc::clone(site);
+    vec![
+        Box::new(cluster::ClusterStep(site())),
+        Box::new(storage_class::StorageClassStep(site())),
+        Box::new(chart::ChartStep::secrets_operator(site())),
+        Box::new(chart::ChartStep::argocd(site())),
+        Box::new(app_of_apps::AppOfAppsStep(site())),
+        Box::new(sync::SyncStep(site())),
+        Box::new(hand_off::HandOffStep(site())),
+        Box::new(validation::ValidationStep(site())),
+    ]
+}

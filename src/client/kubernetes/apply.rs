@@ -44,21 +44,21 @@ impl Cluster {
         let live = api.get_opt(&wanted.name_any()).await.map_err(|error| KubernetesError::from_client(read, error))?;
         match live {
             None => Ok(Some(Difference::Missing)),
-            Some(live) => self.difference_to(api, wanted, &live).await,
+            Some(live) => self.difference_to(wanted, &live).await,
         }
     }
 
-    /// The same for an object that was read already.
-    async fn difference_to(
+    /// The same for an object that was read already. Asks the server only when the two look different.
+    pub async fn difference_to(
         &self,
-        api: &Api<DynamicObject>,
         wanted: &DynamicObject,
         live: &DynamicObject,
     ) -> Result<Option<Difference>, KubernetesError> {
         let (wanted_value, live_value) = (value_of(wanted), value_of(live));
-        if covers(&live_value, &wanted_value) && left_over(&live_value, &wanted_value, FIELD_MANAGER).is_empty() {
+        if covers(&live_value, &without_namespace(&wanted_value, live)) && left_over(&live_value, &wanted_value, FIELD_MANAGER).is_empty() {
             return Ok(None);
         }
+        let Some((api, wanted)) = &self.place(wanted).await? else { return Ok(Some(Difference::Missing)) };
         // Quantities, defaults and webhooks make equal things look different: the server knows.
         let result =
             api.patch(&live.name_any(), &PatchParams::apply(FIELD_MANAGER).dry_run(), &Patch::Apply(wanted)).await;
@@ -86,6 +86,22 @@ impl Cluster {
             .write(intent, async {
                 let applied =
                     api.patch(&wanted.name_any(), &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(wanted)).await;
+                applied.map_err(|error| self.apply_error(wanted, error))
+            })
+            .await
+    }
+
+    /// Applies a few fields of an object that somebody else made, taking them over: the one place where we force.
+    pub async fn apply_over(&self, wanted: &DynamicObject) -> Result<DynamicObject, KubernetesError> {
+        let Some((api, wanted)) = &self.place(wanted).await? else {
+            let types = wanted.types.clone().unwrap_or_default();
+            return Err(KubernetesError::UnknownKind { kind: types.kind, group_version: types.api_version });
+        };
+        let intent = Intent::new(System::Kubernetes, Action::Update, object_name(wanted));
+        self.outlet()
+            .write(intent, async {
+                let parameters = PatchParams::apply(FIELD_MANAGER).force();
+                let applied = api.patch(&wanted.name_any(), &parameters, &Patch::Apply(wanted)).await;
                 applied.map_err(|error| self.apply_error(wanted, error))
             })
             .await
@@ -147,6 +163,15 @@ impl Cluster {
         }
         KubernetesError::from_client(object, error)
     }
+}
+
+/// A chart may put a namespace on a kind that has none.
+fn without_namespace(wanted: &Value, live: &DynamicObject) -> Value {
+    let mut wanted = wanted.clone();
+    if let (None, Some(metadata)) = (&live.metadata.namespace, wanted.pointer_mut("/metadata").and_then(Value::as_object_mut)) {
+        metadata.remove("namespace");
+    }
+    wanted
 }
 
 fn value_of(object: &DynamicObject) -> Value {

@@ -27,6 +27,11 @@ impl Cluster {
         self.client.clone()
     }
 
+    /// The stream of events.
+    pub fn events(&self) -> &crate::engine::Events {
+        self.outlet.events()
+    }
+
     pub(super) fn outlet(&self) -> &Outlet {
         &self.outlet
     }

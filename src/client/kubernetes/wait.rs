@@ -29,14 +29,14 @@ impl Cluster {
     /// Watches a kind until `judge` is content with its objects. `what` and `condition` are for people.
     pub async fn wait_for(
         &self,
-        kind: &ApiResource,
+        kind: ApiResource,
         namespace: Option<&str>,
         (what, condition): (&str, &str),
         deadline: Deadline,
         mut judge: impl FnMut(&Seen) -> Verdict,
     ) -> Result<(), KubernetesError> {
         let begun = Instant::now();
-        let stream = watcher(self.api(kind, namespace), watcher::Config::default());
+        let stream = watcher(self.api(&kind, namespace), watcher::Config::default());
         pin_mut!(stream);
         let (mut seen, mut next, mut reason) = (Seen::new(), Seen::new(), String::new());
         loop {
