@@ -1,0 +1,81 @@
+//! Which process is meant: an id alone may belong to somebody else after a reboot or a day.
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+/// One process, for good: its id, the boot it ran in, and when it started in that boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProcessMark {
+    /// The process id.
+    pub pid: i32,
+    boot_id: String,
+    start_ticks: u64,
+}
+
+impl ProcessMark {
+    /// The mark of a process that is running now.
+    pub(super) fn of(pid: i32) -> Option<Self> {
+        let (state, start_ticks) = stat(pid)?;
+        (state != 'Z').then(|| Self { pid, boot_id: boot_id(), start_ticks })
+    }
+
+    /// This very process.
+    pub(super) fn own() -> Option<Self> {
+        Self::of(nix::unistd::getpid().as_raw())
+    }
+
+    /// Whether that process still runs; one that has ended and waits for its parent to look does not.
+    pub(super) fn is_alive(&self) -> bool {
+        self.boot_id == boot_id()
+            && stat(self.pid).is_some_and(|(state, start)| state != 'Z' && start == self.start_ticks)
+    }
+
+    /// Sends a signal to that process, and to no other.
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), Errno> {
+        if !self.is_alive() {
+            return Ok(());
+        }
+        match kill(Pid::from_raw(self.pid), signal) {
+            Err(Errno::ESRCH) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// State and start time of a process. The name in `/proc/PID/stat` may hold anything, even spaces and brackets: what
+/// follows its last bracket is regular.
+fn stat(pid: i32) -> Option<(char, u64)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = text.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let start = fields.nth(18)?.parse().ok()?;
+    Some((state, start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_alive_until_it_ends_and_its_id_in_another_boot_is_somebody_else() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mark = ProcessMark::of(i32::try_from(child.id()).unwrap()).unwrap();
+        assert!(mark.is_alive());
+        assert!(!ProcessMark { boot_id: "another".into(), ..mark.clone() }.is_alive());
+        assert!(!ProcessMark { start_ticks: mark.start_ticks + 1, ..mark.clone() }.is_alive());
+        mark.signal(Signal::SIGKILL).unwrap();
+        while mark.is_alive() {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert!(mark.signal(Signal::SIGKILL).is_ok());
+    }
+}
