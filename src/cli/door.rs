@@ -1,10 +1,11 @@
 //! What every command gets: the process, the global flags, the stream of events, the way out.
 
 use super::args::{CheckoutArgs, GlobalArgs};
-use crate::engine::{Counters, Deadline, Events, Outlet, Run, Sink};
+use crate::engine::{Counters, Deadline, Event, Events, Outlet, Run, Sink};
 use crate::environment::{Library, Loaded};
 use crate::error::{Failure, Kind};
 use crate::process::Process;
+use crate::report::documents::RunResult;
 use crate::report::{Bars, JsonLines, Lines};
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -107,6 +108,23 @@ impl Door {
     fn absolute(&self, repository: &str) -> String {
         let path = self.process.directory.join(repository);
         if !repository.contains("://") && path.exists() { path.display().to_string() } else { repository.to_owned() }
+    }
+
+    /// Tells that a command begins on an environment.
+    pub fn tell_start(&self, environment: &str, command: &str) {
+        let (environment, command) = (environment.to_owned(), command.to_owned());
+        self.run.outlet.events().tell(Event::RunStarted { environment, command });
+    }
+
+    /// Tells how it ended.
+    pub fn tell_end(&self, result: RunResult) {
+        let result = match result {
+            RunResult::Converged => "converged",
+            RunResult::Pending => "pending",
+            RunResult::Failed => "failed",
+        };
+        let elapsed_seconds = self.elapsed();
+        self.run.outlet.events().tell(Event::RunFinished { result: result.to_owned(), elapsed_seconds });
     }
 
     /// How long the command has taken, seconds.

@@ -1,7 +1,49 @@
-//! x
-use super::{Answer, Door, args};
-use crate::error::Failure;
-/// x
-pub(super) async fn run(_door: &Door, _args: &args::InstallArgs) -> Result<Answer, Failure> {
-    Answer::done(&(), String::new())
+//! `rsp-install --env E`: install, or bring back to what the file declares.
+
+use super::args::InstallArgs;
+use super::{Answer, Door, plan};
+use crate::engine;
+use crate::error::{Failure, Kind};
+use crate::install::{self, Answers, InstallError, Options, Site};
+use crate::report::documents::{InstallDocument, RunResult};
+use crate::report::text;
+
+/// Runs the steps.
+pub(super) async fn run(door: &Door, args: &InstallArgs) -> Result<Answer, Failure> {
+    if args.dry_run {
+        return plan::run(door, &args.checkout).await;
+    }
+    let loaded = door.environment(&args.checkout)?;
+    if loaded.built_in {
+        let name = loaded.environment.name.to_string();
+        return Err(crate::environment::EnvironmentError::BuiltInOnly { name }.into());
+    }
+    let options = Options { static_secrets: args.checkout.static_secrets.clone() };
+    let site = Site::new(loaded, door.process.clone(), door.run.clone(), options);
+    let steps = install::steps(&site);
+    let only = args.only.as_deref();
+    if let Some(name) = only.filter(|name| steps.iter().all(|step| step.name() != *name)) {
+        let known = steps.iter().map(|step| step.name()).collect();
+        return Err(InstallError::NoStep { name: name.to_owned(), known }.into());
+    }
+    door.tell_start(site.name(), "install");
+    let answers = match (door.global.yes, door.process.interactive) {
+        (true, _) => Answers::Yes,
+        (false, true) => Answers::Terminal,
+        (false, false) => Answers::Nobody,
+    };
+    let guard = install::Door::new(std::sync::Arc::clone(&site), answers);
+    let mut outcome = engine::converge(&steps, &guard, only, &door.run).await;
+    if let Err(failure) = guard.close().await {
+        outcome.failure = outcome.failure.or(Some(failure));
+    }
+    let requests = door.run.outlet.counters().requests();
+    let document = InstallDocument::new(site.name(), &outcome, requests, door.elapsed());
+    door.tell_end(document.result);
+    let answer = Answer::done(&document, text::install(&document))?;
+    Ok(match outcome.failure {
+        Some(failure) => Answer { exit: failure.kind.exit_code(), failure: Some(failure), ..answer },
+        None if document.result == RunResult::Pending => answer.ending(Some(Kind::Pending)),
+        None => answer,
+    })
 }

@@ -1,7 +1,29 @@
-//! x
-use super::{Answer, Door, args};
-use crate::error::Failure;
-/// x
-pub(super) async fn run(_door: &Door, _args: &args::CheckoutArgs) -> Result<Answer, Failure> {
-    Answer::done(&(), String::new())
+//! `rsp-install plan --env E`: the differences, and nothing else.
+
+use super::args::CheckoutArgs;
+use super::{Answer, Door};
+use crate::engine;
+use crate::error::{Failure, Kind};
+use crate::install::{self, Options, Site};
+use crate::report::documents::{PlanDocument, RunResult};
+use crate::report::text;
+
+/// Finds the differences of all steps.
+pub(super) async fn run(door: &Door, args: &CheckoutArgs) -> Result<Answer, Failure> {
+    let options = Options { static_secrets: args.static_secrets.clone() };
+    let site = Site::new(door.environment(args)?, door.process.clone(), door.run.clone(), options);
+    door.tell_start(site.name(), "plan");
+    let survey = engine::survey(&install::steps(&site), &door.run).await?;
+    let verdict = survey.verdict.clone();
+    let requests = door.run.outlet.counters().requests();
+    let document = PlanDocument::new(site.name(), survey, requests, door.elapsed());
+    door.tell_end(document.result);
+    let answer = Answer::done(&document, text::plan(&document))?;
+    Ok(match (document.result, verdict) {
+        (RunResult::Converged, None) => answer,
+        (RunResult::Converged, Some(failure)) => {
+            Answer { exit: failure.kind.exit_code(), failure: Some(failure), ..answer }
+        }
+        _ => answer.ending(Some(Kind::Pending)),
+    })
 }

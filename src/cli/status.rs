@@ -1,7 +1,20 @@
-//! x
-use super::{Answer, Door, args};
+//! `rsp-install status --env E`: where everything stands.
+
+use super::args::CheckoutArgs;
+use super::{Answer, Door};
+use crate::engine;
 use crate::error::Failure;
-/// x
-pub(super) async fn run(_door: &Door, _args: &args::CheckoutArgs) -> Result<Answer, Failure> {
-    Answer::done(&(), String::new())
+use crate::install::{self, Options, Site};
+use crate::report::documents::StatusDocument;
+use crate::report::text;
+
+/// Surveys the steps and lists the Applications.
+pub(super) async fn run(door: &Door, args: &CheckoutArgs) -> Result<Answer, Failure> {
+    let options = Options { static_secrets: args.static_secrets.clone() };
+    let site = Site::new(door.environment(args)?, door.process.clone(), door.run.clone(), options);
+    let survey = engine::survey(&install::steps(&site), &door.run).await?;
+    let applications = install::applications(&site).await?;
+    let document =
+        StatusDocument { environment: site.name().to_owned(), steps: survey.steps, applications, gate: None };
+    Answer::done(&document, text::status(&document))
 }

@@ -106,7 +106,8 @@ impl Step for AppOfAppsStep {
             ParentChange::Apply { object, difference } => drop(cluster.apply(object, *difference).await?),
             ParentChange::Sync { name } => {
                 let parent = snapshot.applications().await?.get(name).cloned();
-                let operation = Operation::of(name, parent.as_ref(), Pin::Commit(self.0.source().await?.commit.clone()));
+                let operation =
+                    Operation::of(name, parent.as_ref(), Pin::Commit(self.0.source().await?.commit.clone()));
                 operation::sync(cluster, &operation, run.deadline).await?;
                 self.0.look_again().await;
             }
@@ -116,10 +117,9 @@ impl Step for AppOfAppsStep {
 }
 
 fn changes_of(observed: &Parent) -> Vec<ParentChange> {
-    let apply = observed.difference.map(|difference| ParentChange::Apply {
-        object: Box::new(observed.wanted.clone()),
-        difference,
-    });
+    let apply = observed
+        .difference
+        .map(|difference| ParentChange::Apply { object: Box::new(observed.wanted.clone()), difference });
     let sync = observed.needs_sync.then(|| ParentChange::Sync { name: observed.wanted.name_any() });
     apply.into_iter().chain(sync).collect()
 }

@@ -108,7 +108,11 @@ impl Step for ChartStep {
             changes.map(|(object, difference)| ChartChange::Apply { object, difference }).collect()
         };
         let hooks = |event: HookEvent| {
-            observed.hooks.iter().filter(move |hook| hook.event == event).map(|hook| ChartChange::Hook(Box::new(hook.clone())))
+            observed
+                .hooks
+                .iter()
+                .filter(move |hook| hook.event == event)
+                .map(|hook| ChartChange::Hook(Box::new(hook.clone())))
         };
         let mut changes = apply(&observed.definitions);
         let (namespaces, others): (Vec<_>, Vec<_>) =
@@ -189,7 +193,10 @@ fn kind_of(object: &DynamicObject) -> &str {
 }
 
 /// Those of the objects that must be applied.
-async fn differences(cluster: &Cluster, objects: Vec<DynamicObject>) -> Result<Vec<(DynamicObject, Difference)>, Failure> {
+async fn differences(
+    cluster: &Cluster,
+    objects: Vec<DynamicObject>,
+) -> Result<Vec<(DynamicObject, Difference)>, Failure> {
     let compared = futures::stream::iter(objects).map(|object| async move {
         let difference = cluster.difference(&object).await?;
         Ok::<_, Failure>(difference.map(|difference| (object, difference)))
@@ -217,8 +224,11 @@ async fn established(cluster: &Cluster, definition: &DynamicObject, deadline: De
     let what = object_name(definition);
     let kind = resource("apiextensions.k8s.io/v1", "CustomResourceDefinition");
     let wait = cluster.wait_for(kind, None, (&what, "Established"), deadline, |seen| {
-        let Some(found) = seen.get(&(String::new(), name.clone())) else { return Verdict::NotYet("it is not there yet".into()) };
-        let status = |kind: &str| workload::condition(found, kind).is_some_and(|condition| condition["status"] == "True");
+        let Some(found) = seen.get(&(String::new(), name.clone())) else {
+            return Verdict::NotYet("it is not there yet".into());
+        };
+        let status =
+            |kind: &str| workload::condition(found, kind).is_some_and(|condition| condition["status"] == "True");
         match (status("Established"), workload::condition(found, "NamesAccepted")) {
             (true, _) => Verdict::Done,
             (false, Some(names)) if names["status"] == "False" => Verdict::Never(names["message"].to_string()),

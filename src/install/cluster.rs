@@ -37,7 +37,7 @@ impl Step for ClusterStep {
             }
             return Ok(Observation::Known(Answering(true)));
         }
-        Ok(Observation::Known(Answering(self.0.sandbox().running().await?.is_some())))
+        Ok(Observation::Known(Answering(self.0.running_sandbox()?.is_some())))
     }
 
     fn plan(&self, observed: &Answering) -> Result<Vec<StartSandbox>, Failure> {
@@ -45,7 +45,7 @@ impl Step for ClusterStep {
     }
 
     async fn apply(&self, _change: &StartSandbox, _run: &Run) -> Result<(), Failure> {
-        self.0.sandbox().up().await?;
+        self.0.sandbox()?.up().await?;
         self.0.look_again().await;
         Ok(())
     }

@@ -118,12 +118,18 @@ impl Explain for InstallError {
         let line = match self {
             Self::AnotherCluster { .. } => "name the right context, or correct the environment file".to_owned(),
             Self::AnotherEnvironment { found, .. } => {
-                format!("use the kubeconfig of the right cluster, or --env {found}; to give the cluster to this environment, delete its namespace rsp-install first")
+                format!(
+                    "use the kubeconfig of the right cluster, or --env {found}; to give the cluster to this environment, delete its namespace rsp-install first"
+                )
             }
-            Self::ForeignInstallation { .. } => "install on a cluster that is empty, or bring this one under this program by hand first".to_owned(),
+            Self::ForeignInstallation { .. } => {
+                "install on a cluster that is empty, or bring this one under this program by hand first".to_owned()
+            }
             Self::Unanswered { flag, .. } => format!("answer at a terminal, or pass {flag}"),
             Self::ImmutableClass { class, .. } => {
-                format!("declare what is there, or delete StorageClass {class} by hand when no claim uses it, then run again")
+                format!(
+                    "declare what is there, or delete StorageClass {class} by hand when no claim uses it, then run again"
+                )
             }
             Self::SyncFailed { .. } => "correct it on the branch, then run the same command again".to_owned(),
             Self::Unhealthy { .. } => "`rsp-install status` shows where everything stands".to_owned(),

@@ -36,7 +36,9 @@ pub enum HandOffChange {
 impl Describe for HandOffChange {
     fn describe(&self) -> Described {
         match self {
-            Self::Automate { object } => Described::new("automate", format!("Application {ARGOCD}/{}", object.name_any())),
+            Self::Automate { object } => {
+                Described::new("automate", format!("Application {ARGOCD}/{}", object.name_any()))
+            }
             Self::Record(_) => Described::new("create", "record of the installation"),
         }
     }
@@ -69,7 +71,8 @@ impl Step for HandOffStep {
         let children = source.children(snapshot.target().await?).await?;
         let mut not_automated = Vec::new();
         if bleed {
-            let names = children.applications.iter().map(kube::ResourceExt::name_any).chain([source.parent().to_owned()]);
+            let names =
+                children.applications.iter().map(kube::ResourceExt::name_any).chain([source.parent().to_owned()]);
             for name in names.filter(|name| !NEVER_AUTOMATED.contains(&name.as_str())) {
                 let wanted = automated(&name)?;
                 let as_wanted = |live: &DynamicObject| covers(&live.data["spec"], &wanted.data["spec"]);
@@ -86,7 +89,8 @@ impl Step for HandOffStep {
     }
 
     fn plan(&self, observed: &HandOff) -> Result<Vec<HandOffChange>, Failure> {
-        let automate = observed.not_automated.iter().map(|object| HandOffChange::Automate { object: Box::new(object.clone()) });
+        let automate =
+            observed.not_automated.iter().map(|object| HandOffChange::Automate { object: Box::new(object.clone()) });
         let record = observed.record.iter().map(|record| HandOffChange::Record(Box::new(record.clone())));
         Ok(automate.chain(record).collect())
     }

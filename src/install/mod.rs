@@ -5,6 +5,7 @@
 //! own objects and tells what is waiting.
 
 mod app_of_apps;
+mod applications;
 mod chart;
 mod cluster;
 mod error;
@@ -15,6 +16,7 @@ mod operation;
 mod order;
 mod readiness;
 mod record;
+mod reference;
 mod site;
 mod snapshot;
 mod source;
@@ -23,9 +25,11 @@ mod sync;
 mod validation;
 mod workload;
 
+pub use applications::{ApplicationStatus, applications};
 pub use error::InstallError;
 pub use guard::{Answers, Door};
 pub use record::InstallationRecord;
+pub use reference::{FileProblem, problem_of, problems};
 pub use site::{Options, Site};
 pub use source::Source;
 

@@ -104,7 +104,11 @@ async fn wait_for_end(cluster: &Cluster, operation: &Operation, deadline: Deadli
     let mut failed = None;
     watch(cluster, &operation.application, "synced", deadline, |live| {
         let state = &live.data["status"]["operationState"];
-        let ours = state["operation"]["info"].as_array().into_iter().flatten().any(|info| info["value"] == operation.id.as_str());
+        let ours = state["operation"]["info"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|info| info["value"] == operation.id.as_str());
         match state["phase"].as_str() {
             Some("Succeeded") if ours => Verdict::Done,
             Some("Failed" | "Error") if ours => {
@@ -172,7 +176,13 @@ fn out_of_sync(live: &DynamicObject) -> String {
         .flatten()
         .filter(|resource| resource["status"] == "OutOfSync")
         .take(3)
-        .map(|resource| format!("{} {}", resource["kind"].as_str().unwrap_or_default(), resource["name"].as_str().unwrap_or_default()))
+        .map(|resource| {
+            format!(
+                "{} {}",
+                resource["kind"].as_str().unwrap_or_default(),
+                resource["name"].as_str().unwrap_or_default()
+            )
+        })
         .collect();
     if differing.is_empty() { String::new() } else { format!("({})", differing.join(", ")) }
 }

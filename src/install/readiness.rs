@@ -41,11 +41,21 @@ pub async fn wait_for_secrets(cluster: &Cluster, namespaces: &[&str], deadline: 
         }
         let names: Vec<String> = wanted.iter().map(kube::ResourceExt::name_any).collect();
         let what = format!("Secrets of namespace {namespace}");
-        let wait = cluster.wait_for(resource("v1", "Secret"), Some(namespace), (&what, "made from VaultSecrets"), deadline, |seen| {
-            let present = |name: &&String| !seen.contains_key(&((*namespace).to_string(), (*name).clone()));
-            let missing: Vec<&str> = names.iter().filter(present).map(String::as_str).collect();
-            if missing.is_empty() { Verdict::Done } else { Verdict::NotYet(format!("missing: {}", missing.join(", "))) }
-        });
+        let wait = cluster.wait_for(
+            resource("v1", "Secret"),
+            Some(namespace),
+            (&what, "made from VaultSecrets"),
+            deadline,
+            |seen| {
+                let present = |name: &&String| !seen.contains_key(&((*namespace).to_string(), (*name).clone()));
+                let missing: Vec<&str> = names.iter().filter(present).map(String::as_str).collect();
+                if missing.is_empty() {
+                    Verdict::Done
+                } else {
+                    Verdict::NotYet(format!("missing: {}", missing.join(", ")))
+                }
+            },
+        );
         if let Err(error) = wait.await {
             // The operator's own words are on the VaultSecret.
             return Err(explain(cluster, namespace, error.into()).await);
@@ -120,7 +130,8 @@ async fn restart_gafaelfawr(cluster: &Cluster, deadline: Deadline) -> Result<(),
         if cluster.get("apps/v1", "Deployment", Some(NAMESPACE), name).await?.is_none() {
             continue;
         }
-        let target = Patchable { group_version: "apps/v1", kind: "Deployment", namespace: NAMESPACE.into(), name: name.into() };
+        let target =
+            Patchable { group_version: "apps/v1", kind: "Deployment", namespace: NAMESPACE.into(), name: name.into() };
         let now = jiff::Timestamp::now().to_string();
         let annotation = json!({"kubectl.kubernetes.io/restartedAt": now});
         cluster.merge(&target, &json!({"spec": {"template": {"metadata": {"annotations": annotation}}}})).await?;

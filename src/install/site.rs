@@ -10,7 +10,7 @@ use crate::engine::Run;
 use crate::environment::{Cluster as Declared, ExistingCluster, Loaded};
 use crate::error::Failure;
 use crate::process::Process;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, SandboxInfo, SandboxState, Settings};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OnceCell};
@@ -68,8 +68,15 @@ impl Site {
     }
 
     /// The sandbox of this environment.
-    pub fn sandbox(&self) -> Sandbox {
-        Sandbox::of(self.name(), &self.process, self.run.outlet.events().clone(), self.run.deadline)
+    pub fn sandbox(&self) -> Result<Sandbox, Failure> {
+        let settings = Settings::new(self.name(), &self.process)?;
+        Ok(Sandbox::new(settings, self.process.clone(), self.run.outlet.events().clone(), self.run.deadline))
+    }
+
+    /// How to reach the sandbox, if it is up.
+    pub fn running_sandbox(&self) -> Result<Option<SandboxInfo>, Failure> {
+        let info = self.sandbox()?.status()?;
+        Ok(Some(info).filter(|info| info.state == SandboxState::Ready))
     }
 
     /// The cluster, if it is there already: connected, and checked to be the declared one.
@@ -101,7 +108,7 @@ impl Site {
     async fn access(&self) -> Result<Option<Access>, Failure> {
         match self.loaded.environment.cluster()? {
             Declared::Sandbox(_) => {
-                let running = self.sandbox().running().await?;
+                let running = self.running_sandbox()?;
                 Ok(running.map(|info| Access::File { paths: vec![info.kubeconfig], context: None }))
             }
             Declared::Existing(declared) => Ok(Some(match &declared.kubeconfig {
@@ -112,7 +119,8 @@ impl Site {
                 None => Access::default_files(&self.process, &declared.context),
             })),
             Declared::Magnum(_) => {
-                let what = "this version installs on clusters that exist; it cannot make Magnum clusters yet".to_owned();
+                let what =
+                    "this version installs on clusters that exist; it cannot make Magnum clusters yet".to_owned();
                 Err(InstallError::Unsupported { what }.into())
             }
         }

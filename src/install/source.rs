@@ -43,7 +43,8 @@ impl Source {
     pub async fn open(loaded: &Loaded, process: &Process, events: Events) -> Result<Self, Failure> {
         let declared = loaded.environment.phalanx()?.clone();
         let at_file = Process { directory: process.directory.join(&loaded.folder), ..process.clone() };
-        let (git, repository, branch) = (Git::new(&at_file, events), declared.repository.clone(), declared.branch.clone());
+        let (git, repository, branch) =
+            (Git::new(&at_file, events), declared.repository.clone(), declared.branch.clone());
         let name = declared.environment.clone();
         let opened = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
             let tree = Arc::new(git.checkout(&repository, &branch)?);
@@ -51,7 +52,8 @@ impl Source {
             let environment = checkout.environment(&name)?;
             Ok((tree, checkout, environment))
         });
-        let opened = opened.await.map_err(|error| Failure::new(Kind::Failed, format!("reading the checkout: {error}")))?;
+        let opened =
+            opened.await.map_err(|error| Failure::new(Kind::Failed, format!("reading the checkout: {error}")))?;
         let (tree, checkout, environment) = opened?;
         let url = argocd_url(&declared.repository, &at_file)?;
         let (commit, helm) = (tree.commit().to_string(), Helm::new(process));
@@ -102,7 +104,10 @@ impl Source {
             Some(stray) => Err(InstallError::Parent {
                 environment: self.environment.name.clone(),
                 place: self.declared.repository.clone(),
-                what: format!("Application {} is not in namespace argocd, where alone Argo CD can sync it", stray.name_any()),
+                what: format!(
+                    "Application {} is not in namespace argocd, where alone Argo CD can sync it",
+                    stray.name_any()
+                ),
             }
             .into()),
             None => Ok(children),
@@ -110,20 +115,34 @@ impl Source {
     }
 
     /// Renders an application as Argo CD would, with the parameters of its Application.
-    pub async fn application(&self, name: &str, parameters: &[(String, String)], target: &Target) -> Result<Manifests, Failure> {
+    pub async fn application(
+        &self,
+        name: &str,
+        parameters: &[(String, String)],
+        target: &Target,
+    ) -> Result<Manifests, Failure> {
         let Some(Application { directory, namespace, chart, .. }) = self.environment.application(name) else {
             return Ok(Manifests::default());
         };
         // What Argo CD would miss is missing for us, too: it refuses to render without the environment's values file.
         self.checkout.value_nodes(name, &self.environment.name)?;
         let values = self.values_files();
-        let release = Release { name, namespace, directory, values: &values, parameters, has_dependencies: !chart.dependencies.is_empty() };
+        let release = Release {
+            name,
+            namespace,
+            directory,
+            values: &values,
+            parameters,
+            has_dependencies: !chart.dependencies.is_empty(),
+        };
         self.render(&release, target).await
     }
 
     async fn render(&self, release: &Release<'_>, target: &Target) -> Result<Manifests, Failure> {
         let export = |folder: &str, destination: &Path| {
-            self.tree.export(folder, destination).map_err(|error| Box::new(error) as Box<dyn std::error::Error + Send + Sync>)
+            self.tree
+                .export(folder, destination)
+                .map_err(|error| Box::new(error) as Box<dyn std::error::Error + Send + Sync>)
         };
         Ok(self.helm.render(release, target, self.tree.as_ref(), export).await?)
     }
@@ -132,7 +151,9 @@ impl Source {
 /// How Argo CD in the cluster is told to reach the repository: a local one by its path, `ssh` forms by `https` as phalanx's
 /// own installer does.
 fn argocd_url(repository: &str, process: &Process) -> Result<String, Failure> {
-    if let Some(path) = repository.strip_prefix("git@github.com:").or_else(|| repository.strip_prefix("ssh://git@github.com/")) {
+    if let Some(path) =
+        repository.strip_prefix("git@github.com:").or_else(|| repository.strip_prefix("ssh://git@github.com/"))
+    {
         return Ok(format!("https://github.com/{path}"));
     }
     Ok(match Location::parse(repository, &process.directory, process.home().as_deref())? {

@@ -72,7 +72,11 @@ impl Step for SyncStep {
         }
         let pin = |child: &DynamicObject| {
             let revision = child.data["spec"]["source"]["targetRevision"].as_str().unwrap_or_default();
-            if revision == source.declared.branch { Pin::Commit(source.commit.clone()) } else { Pin::Own(revision.to_owned()) }
+            if revision == source.declared.branch {
+                Pin::Commit(source.commit.clone())
+            } else {
+                Pin::Own(revision.to_owned())
+            }
         };
         let wanted = children.applications.iter().map(|child| (child.name_any(), pin(child))).collect();
         let handed_over = snapshot.record().await?.is_some();
@@ -127,14 +131,20 @@ impl SyncStep {
         let of_stage = changes.iter().filter(|change| stage.applications.contains(&change.application.as_str()));
         let operations: Vec<Operation> = of_stage
             .filter_map(|change| match &change.kind {
-                ChangeKind::Sync(pin) => Some(Operation::of(&change.application, live.get(&change.application), pin.clone())),
+                ChangeKind::Sync(pin) => {
+                    Some(Operation::of(&change.application, live.get(&change.application), pin.clone()))
+                }
                 ChangeKind::Await => None,
             })
             .collect();
         if operations.is_empty() {
             return Ok(());
         }
-        let synced = futures::stream::iter(&operations).map(|operation| operation::sync(cluster, operation, run.deadline));
+        let deadline = run.deadline;
+        let synced = futures::stream::iter(operations).map(|operation| {
+            let cluster = cluster.clone();
+            async move { operation::sync(&cluster, &operation, deadline).await }
+        });
         let ended: Vec<Result<(), Failure>> = synced.buffer_unordered(IN_FLIGHT).collect().await;
         // One that fails must not hide what the others did: all are waited for, then the first failure counts.
         ended.into_iter().collect::<Result<(), Failure>>()?;

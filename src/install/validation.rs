@@ -115,17 +115,53 @@ async fn checks(source: &Source, snapshot: &Snapshot) -> Result<Vec<Check>, Fail
     let hint = "look at it with kubectl describe";
     Ok(vec![
         check("applications", true, missing, format!("{} Applications", wanted.len()), "sync the parent Application"),
-        check("strayApplications", false, stray.map(|name| format!("{name} is not of this environment")), "none".into(), "disabled on the branch? Remove it in Argo CD when it is no longer needed"),
+        check(
+            "strayApplications",
+            false,
+            stray.map(|name| format!("{name} is not of this environment")),
+            "none".into(),
+            "disabled on the branch? Remove it in Argo CD when it is no longer needed",
+        ),
         check("health", true, unhealthy, "all Applications are Healthy".into(), "`rsp-install status` shows them"),
         check("pods", true, pods.iter().filter_map(not_running), format!("{} pods", pods.len()), hint),
-        check("secrets", true, without_secret, format!("{} VaultSecrets have their Secrets", vault_secrets.len()), "the conditions of the VaultSecret say why"),
-        check("storage", true, claims.iter().filter_map(not_bound), format!("{} claims are Bound", claims.len()), "is there a storage class for it?"),
-        check("loadBalancers", true, balancers.iter().filter_map(without_address), format!("{} have addresses", balancers.len()), hint),
-        check("ingresses", false, ingresses.iter().filter_map(without_address), format!("{} have addresses", ingresses.len()), hint),
+        check(
+            "secrets",
+            true,
+            without_secret,
+            format!("{} VaultSecrets have their Secrets", vault_secrets.len()),
+            "the conditions of the VaultSecret say why",
+        ),
+        check(
+            "storage",
+            true,
+            claims.iter().filter_map(not_bound),
+            format!("{} claims are Bound", claims.len()),
+            "is there a storage class for it?",
+        ),
+        check(
+            "loadBalancers",
+            true,
+            balancers.iter().filter_map(without_address),
+            format!("{} have addresses", balancers.len()),
+            hint,
+        ),
+        check(
+            "ingresses",
+            false,
+            ingresses.iter().filter_map(without_address),
+            format!("{} have addresses", ingresses.len()),
+            hint,
+        ),
     ])
 }
 
-fn check(id: &'static str, fatal: bool, wrong: impl Iterator<Item = String>, found: String, hint: &'static str) -> Check {
+fn check(
+    id: &'static str,
+    fatal: bool,
+    wrong: impl Iterator<Item = String>,
+    found: String,
+    hint: &'static str,
+) -> Check {
     let mut wrong: Vec<String> = wrong.collect();
     if wrong.len() > 10 {
         let more = wrong.len() - 10;

@@ -71,7 +71,9 @@ fn rolled_out(object: &DynamicObject) -> Verdict {
     if let Some(failure) = condition(object, "ReplicaFailure").filter(|condition| condition["status"] == "True") {
         return Verdict::Never(text(&failure["message"]));
     }
-    if let Some(progress) = condition(object, "Progressing").filter(|found| found["reason"] == "ProgressDeadlineExceeded") {
+    if let Some(progress) =
+        condition(object, "Progressing").filter(|found| found["reason"] == "ProgressDeadlineExceeded")
+    {
         return Verdict::Never(text(&progress["message"]));
     }
     if number(object, "/status/observedGeneration") < object.metadata.generation.unwrap_or(0) {
@@ -125,7 +127,8 @@ mod tests {
 
     #[test]
     fn a_refused_pod_ends_the_wait_with_its_message() {
-        let refused = json!({"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "violates PodSecurity"}]});
+        let refused =
+            json!({"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "violates PodSecurity"}]});
         assert_eq!(rolled_out(&deployment(&refused)), Verdict::Never("violates PodSecurity".into()));
     }
 }

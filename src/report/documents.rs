@@ -2,6 +2,7 @@
 
 use crate::engine::{Outcome, PlannedChange, Requests, StepReport, Survey, UnknownStep};
 use crate::error::{Failure, Kind};
+use crate::install::{ApplicationStatus, FileProblem};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -124,21 +125,6 @@ impl PlanDocument {
     }
 }
 
-/// One thing that is wrong with an environment file or what it names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct FileProblem {
-    /// The file.
-    pub file: String,
-    /// From 1; 0 when the problem has no line.
-    pub line: usize,
-    /// From 1; 0 when the problem has no column.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
-    /// What to do.
-    pub hint: String,
-}
-
 /// `validate --env E`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ValidateDocument {
@@ -146,21 +132,6 @@ pub struct ValidateDocument {
     pub environment: String,
     /// What is wrong; empty when nothing is.
     pub problems: Vec<FileProblem>,
-}
-
-/// One Application as Argo CD reports it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ApplicationStatus {
-    /// Its name.
-    pub name: String,
-    /// Its project.
-    pub project: String,
-    /// `Synced`, `OutOfSync`, `Unknown`, or `Missing` when it should be there.
-    pub sync: String,
-    /// `Healthy`, `Progressing`, `Degraded`, `Missing`, `Suspended`, `Unknown`.
-    pub health: String,
-    /// The commit it was last compared with.
-    pub revision: String,
 }
 
 /// `status --env E`.

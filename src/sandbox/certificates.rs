@@ -27,7 +27,9 @@ pub(super) struct Authority(Issuer<'static, KeyPair>);
 impl Authority {
     /// The sandbox's authority, with everything that it signed for the control plane; made when it is not there.
     pub(super) fn of(folder: &Folder) -> Result<Self, SandboxError> {
-        if let (Some(certificate), Some(key)) = (folder.read("certificates/ca.crt")?, folder.read("certificates/ca.key")?) {
+        if let (Some(certificate), Some(key)) =
+            (folder.read("certificates/ca.crt")?, folder.read("certificates/ca.key")?)
+        {
             return Self::kept(&certificate, &key);
         }
         let (authority, certificate, key) = Self::fresh()?;
@@ -77,8 +79,14 @@ impl Authority {
 
     /// For the API server and etcd; etcd calls itself, so it is a client as well.
     fn server(&self, name: &str) -> Result<(String, String), SandboxError> {
-        let names =
-            ["127.0.0.1", API_SERVER_IN_CLUSTER, "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+        let names = [
+            "127.0.0.1",
+            API_SERVER_IN_CLUSTER,
+            "localhost",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+        ];
         let names: Vec<String> = names.map(String::from).into();
         let mut params = CertificateParams::new(names).map_err(failed(name))?;
         params.distinguished_name.push(DnType::CommonName, name);

@@ -18,7 +18,8 @@ const PROBE: Duration = Duration::from_millis(50);
 /// A client with the stand-ins' own certificate.
 pub(super) async fn client(folder: &Folder) -> Result<Client, SandboxError> {
     let path = folder.path(&kubeconfig::file("stand-ins"));
-    let damaged = |source: kube::config::KubeconfigError| SandboxError::Damaged { path: path.clone(), source: source.into() };
+    let damaged =
+        |source: kube::config::KubeconfigError| SandboxError::Damaged { path: path.clone(), source: source.into() };
     let kubeconfig = Kubeconfig::read_from(&path).map_err(damaged)?;
     let options = KubeConfigOptions::default();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(damaged)?;
@@ -74,7 +75,8 @@ pub(super) async fn await_nodes(client: &Client) -> Result<(), SandboxError> {
         let listed = nodes.list(&kube::api::ListParams::default()).await;
         let listed = listed.map_err(SandboxError::kubernetes("listing the nodes"))?;
         let ready = NODES.iter().all(|name| listed.iter().any(|node| node.name_any() == *name && is_ready(node)));
-        let account = accounts.get_opt("default").await.map_err(SandboxError::kubernetes("reading the service account"))?;
+        let account =
+            accounts.get_opt("default").await.map_err(SandboxError::kubernetes("reading the service account"))?;
         if ready && account.is_some() {
             return Ok(());
         }
@@ -86,6 +88,7 @@ fn is_ready(node: &Node) -> bool {
     let untainted = node.spec.as_ref().and_then(|spec| spec.taints.as_ref()).is_none_or(Vec::is_empty);
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
     untainted
-        && conditions
-            .is_some_and(|conditions| conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"))
+        && conditions.is_some_and(|conditions| {
+            conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+        })
 }

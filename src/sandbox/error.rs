@@ -130,7 +130,9 @@ impl Explain for SandboxError {
                 "`rsp-install sandbox down` removes everything; `sandbox up` starts afresh".into(),
             ],
             Self::Deadline { .. } => vec!["run the command again: it goes on waiting where this one left off".into()],
-            Self::Damaged { .. } => vec!["`rsp-install sandbox down` removes everything; `sandbox up` starts afresh".into()],
+            Self::Damaged { .. } => {
+                vec!["`rsp-install sandbox down` removes everything; `sandbox up` starts afresh".into()]
+            }
             _ => Vec::new(),
         }
     }

@@ -47,7 +47,9 @@ impl Folder {
         if foreign {
             return Err(SandboxError::ForeignFolder { folder: self.0.clone() });
         }
-        for inside in ["", "logs", "audit", "certificates", "clients", "data", "data/vault", "data/redis", "data/argocd"] {
+        for inside in
+            ["", "logs", "audit", "certificates", "clients", "data", "data/vault", "data/redis", "data/argocd"]
+        {
             let path = self.0.join(inside);
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.map_err(SandboxError::file("create", path))?;
@@ -77,7 +79,8 @@ impl Folder {
 
     /// Writes a value as JSON.
     pub(super) fn write_json(&self, relative: &str, value: &impl Serialize) -> Result<(), SandboxError> {
-        let damaged = |source: serde_json::Error| SandboxError::Damaged { path: self.path(relative), source: source.into() };
+        let damaged =
+            |source: serde_json::Error| SandboxError::Damaged { path: self.path(relative), source: source.into() };
         self.write(relative, &serde_json::to_vec_pretty(value).map_err(damaged)?)
     }
 
@@ -109,9 +112,8 @@ impl Folder {
     /// Removes the logs of the last start: what is read after a fault is of this one.
     pub(super) fn forget_logs(&self) -> Result<(), SandboxError> {
         let logs = self.path("logs");
-        let removed = fs::read_dir(&logs).and_then(|entries| {
-            entries.flatten().try_for_each(|entry| fs::remove_file(entry.path()))
-        });
+        let removed = fs::read_dir(&logs)
+            .and_then(|entries| entries.flatten().try_for_each(|entry| fs::remove_file(entry.path())));
         removed.map_err(SandboxError::file("remove", logs))
     }
 

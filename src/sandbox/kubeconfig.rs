@@ -19,7 +19,9 @@ pub(super) fn file(client: &str) -> String {
 
 /// Writes all of them.
 pub(super) fn write_all(folder: &Folder, sandbox: &str, server: &str) -> Result<(), SandboxError> {
-    let data = |name: &str| Ok::<_, SandboxError>(STANDARD.encode(folder.read(&format!("certificates/{name}"))?.unwrap_or_default()));
+    let data = |name: &str| {
+        Ok::<_, SandboxError>(STANDARD.encode(folder.read(&format!("certificates/{name}"))?.unwrap_or_default()))
+    };
     let name = context(sandbox);
     let ca = data("ca.crt")?;
     for (client, ..) in CLIENTS {

@@ -91,7 +91,9 @@ impl Sandbox {
     fn info(&self, record: Option<&Record>) -> Result<SandboxInfo, SandboxError> {
         let folder = self.folder();
         let (api_server, vault) = match folder.read_json::<ports::Ports>(ports::FILE)? {
-            Some(ports) => (format!("https://127.0.0.1:{}", ports.api_server), format!("http://127.0.0.1:{}", ports.vault)),
+            Some(ports) => {
+                (format!("https://127.0.0.1:{}", ports.api_server), format!("http://127.0.0.1:{}", ports.vault))
+            }
             None => Default::default(),
         };
         Ok(SandboxInfo {
@@ -117,7 +119,9 @@ fn state(folder: &Folder, record: Option<&Record>) -> SandboxState {
         Some(record) if record.phase == Phase::Failed => SandboxState::Failed,
         Some(record) if record.daemon.is_alive() => match record.phase {
             Phase::Stopping => SandboxState::Stopping,
-            Phase::Ready if servers_now(record).iter().all(|server| server.state == ServerState::Ready) => SandboxState::Ready,
+            Phase::Ready if servers_now(record).iter().all(|server| server.state == ServerState::Ready) => {
+                SandboxState::Ready
+            }
             _ => SandboxState::Starting,
         },
         _ => SandboxState::Stopped,

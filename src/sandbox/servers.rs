@@ -46,8 +46,11 @@ impl Servers {
     pub(super) fn etcd(&self) -> Server {
         let client = format!("https://127.0.0.1:{}", self.ports.etcd);
         let peer = format!("https://127.0.0.1:{}", self.ports.etcd_peer);
-        let (ca, certificate, key) =
-            (self.path("certificates/ca.crt"), self.path("certificates/server.crt"), self.path("certificates/server.key"));
+        let (ca, certificate, key) = (
+            self.path("certificates/ca.crt"),
+            self.path("certificates/server.crt"),
+            self.path("certificates/server.key"),
+        );
         let arguments = vec![
             format!("--data-dir={}", self.path("data/etcd")),
             format!("--listen-client-urls={client}"),

@@ -17,14 +17,27 @@ use std::time::{Duration, Instant};
 pub(super) const LOOK: Duration = Duration::from_millis(40);
 /// What the servers may know of the caller's environment: how to reach the outside.
 const PASSED_ON: [&str; 10] = [
-    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
-    "TZ", "LANG",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "TZ",
+    "LANG",
 ];
 /// The servers that `up` waits for, for the progress.
 const STEPS: u64 = 7;
 
 /// Brings it up, or finds that it is.
-pub(super) async fn up(settings: &Settings, events: &Events, deadline: Deadline, process: &Process) -> Result<Record, SandboxError> {
+pub(super) async fn up(
+    settings: &Settings,
+    events: &Events,
+    deadline: Deadline,
+    process: &Process,
+) -> Result<Record, SandboxError> {
     let folder = Folder::new(&settings.state);
     folder.create()?;
     let _lock = lock(&folder, deadline).await?;

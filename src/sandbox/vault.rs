@@ -47,7 +47,8 @@ impl Vault {
         let answer = request.send().await.map_err(|error| said(&error.without_url()))?;
         let status = answer.status();
         let text = answer.text().await.map_err(|error| said(&error.without_url()))?;
-        let value: Value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::Null) };
+        let value: Value =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::Null) };
         match status {
             StatusCode::NOT_FOUND => Ok(None),
             status if status.is_success() => Ok(Some(value)),

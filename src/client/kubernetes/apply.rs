@@ -55,7 +55,9 @@ impl Cluster {
         live: &DynamicObject,
     ) -> Result<Option<Difference>, KubernetesError> {
         let (wanted_value, live_value) = (value_of(wanted), value_of(live));
-        if covers(&live_value, &without_namespace(&wanted_value, live)) && left_over(&live_value, &wanted_value, FIELD_MANAGER).is_empty() {
+        if covers(&live_value, &without_namespace(&wanted_value, live))
+            && left_over(&live_value, &wanted_value, FIELD_MANAGER).is_empty()
+        {
             return Ok(None);
         }
         let Some((api, wanted)) = &self.place(wanted).await? else { return Ok(Some(Difference::Missing)) };
@@ -168,7 +170,9 @@ impl Cluster {
 /// A chart may put a namespace on a kind that has none.
 fn without_namespace(wanted: &Value, live: &DynamicObject) -> Value {
     let mut wanted = wanted.clone();
-    if let (None, Some(metadata)) = (&live.metadata.namespace, wanted.pointer_mut("/metadata").and_then(Value::as_object_mut)) {
+    if let (None, Some(metadata)) =
+        (&live.metadata.namespace, wanted.pointer_mut("/metadata").and_then(Value::as_object_mut))
+    {
         metadata.remove("namespace");
     }
     wanted
