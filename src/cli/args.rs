@@ -1,5 +1,6 @@
 //! The arguments, as clap reads them.
 
+use super::sandbox::SandboxCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +37,9 @@ pub enum Command {
     Validate(CheckoutArgs),
     /// Print the JSON schema of an environment file.
     Schema,
+    /// The local control plane: real servers on this machine.
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
 }
 
 /// Flags of every command.

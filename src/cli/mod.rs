@@ -7,6 +7,7 @@ mod args;
 mod door;
 mod install;
 mod plan;
+mod sandbox;
 mod schema;
 mod status;
 mod validate;
@@ -24,6 +25,11 @@ use std::process::ExitCode;
 /// The whole program: reads arguments and environment, runs one command, prints its answer.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::Sandbox(command)) = &cli.command
+        && let Some(exit) = sandbox::run_hidden(command)
+    {
+        return exit;
+    }
     // The one TLS provider; the second call of a process would fail, which does no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let output = cli.global.output;
@@ -71,6 +77,7 @@ async fn dispatch(door: &Door, command: Command, install: args::InstallArgs) -> 
         Command::Status(args) => status::run(door, &args).await,
         Command::Validate(args) => validate::run(door, &args).await,
         Command::Schema => schema::run(),
+        Command::Sandbox(command) => sandbox::run(door, &command).await,
     }
 }
 

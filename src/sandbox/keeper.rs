@@ -110,7 +110,7 @@ impl Keeper {
             let end = match self.live().await {
                 Ok(End::Stopped) => return self.tell(ServerState::Stopped, None),
                 Ok(End::Exited(reason)) => reason,
-                Err(error) => format!("is not to be had: {}", crate::error::Failure::from(error).message),
+                Err(error) => format!("cannot be made ready: {}", crate::error::Failure::from(error).message),
             };
             self.tell(ServerState::Exited, None);
             eprintln!("{} {end}", self.server.name);

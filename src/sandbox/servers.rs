@@ -5,7 +5,6 @@ use super::keeper::{Prepare, Server};
 use super::kubeconfig;
 use super::ports::Ports;
 use super::tools::Tools;
-use std::path::PathBuf;
 
 /// Services get addresses from here; the first is the API server's own, which its certificate names.
 const SERVICES: &str = "10.0.0.0/16";
@@ -202,10 +201,5 @@ impl Servers {
         let environment = vec![("ARGOCD_FAKE_IN_CLUSTER", "true".into())];
         let server = self.server("argocd-application-controller", self.ports.application_controller, arguments);
         Server { environment, essential: false, ..server }
-    }
-
-    /// Where servers may leave their scratch files.
-    pub(super) fn scratch(&self) -> PathBuf {
-        self.folder.path("data/argocd")
     }
 }

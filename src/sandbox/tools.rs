@@ -30,11 +30,11 @@ const KUBEBUILDER: [&str; 2] = ["etcd", "kube-apiserver"];
 /// The programs, each with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Tools(BTreeMap<String, PathBuf>);
+pub(super) struct Tools(BTreeMap<String, PathBuf>);
 
 impl Tools {
     /// Looks in `KUBEBUILDER_ASSETS` (etcd and kube-apiserver only), then in the tools folder, then on `PATH`.
-    pub fn find(folder: &Path, process: &Process) -> Result<Self, SandboxError> {
+    pub(super) fn find(folder: &Path, process: &Process) -> Result<Self, SandboxError> {
         let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
         for name in NEEDED {
             match place_of(name, folder, process) {
@@ -49,7 +49,7 @@ impl Tools {
     }
 
     /// The tools folder: `RSP_INSTALL_TOOLS`, else where `scripts/build-tools` puts them.
-    pub fn folder(process: &Process) -> PathBuf {
+    pub(super) fn folder(process: &Process) -> PathBuf {
         process.variable("RSP_INSTALL_TOOLS").map_or_else(|| process.cache().join("tools/current"), PathBuf::from)
     }
 

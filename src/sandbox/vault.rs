@@ -87,13 +87,13 @@ impl Vault {
     async fn furnish(&self, folder: &Folder, token: &SecretValue) -> Result<(), SandboxError> {
         let audit_log = folder.path("audit/vault.log").display().to_string();
         let furniture = [
-            ("sys/mounts", "secret/", json!({"type": "kv", "options": {"version": "2"}})),
-            ("sys/auth", "approle/", json!({"type": "approle"})),
-            ("sys/audit", "file/", json!({"type": "file", "options": {"file_path": audit_log}})),
+            ("sys/mounts", "secret", json!({"type": "kv", "options": {"version": "2"}})),
+            ("sys/auth", "approle", json!({"type": "approle"})),
+            ("sys/audit", "file", json!({"type": "file", "options": {"file_path": audit_log}})),
         ];
         for (list, name, wanted) in furniture {
             let present = self.call(Method::GET, list, Some(token), None).await?.unwrap_or_default();
-            if present["data"].get(name).is_none() {
+            if present["data"].get(format!("{name}/")).is_none() {
                 self.call(Method::PUT, &format!("{list}/{name}"), Some(token), Some(wanted)).await?;
             }
         }
