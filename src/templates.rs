@@ -24,7 +24,7 @@ static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
 });
 
 /// Renders `templates/NAME.hbs`.
-pub fn render(name: &str, data: &impl Serialize) -> Result<String, RenderError> {
+pub(crate) fn render(name: &str, data: &impl Serialize) -> Result<String, RenderError> {
     TEMPLATES.render(name, data)
 }
 

@@ -133,7 +133,9 @@ fn status_text(info: &SandboxInfo) -> String {
         let _ = writeln!(text, "  {:<30} {state:<9} {pid:>8}  {}", server.name, server.address);
     }
     match info.state {
-        SandboxState::Absent | SandboxState::Stopped | SandboxState::Failed => text.push_str("next: rsp-install sandbox up\n"),
+        SandboxState::Absent | SandboxState::Stopped | SandboxState::Failed => {
+            text.push_str("next: rsp-install sandbox up\n")
+        }
         _ => {
             let _ = writeln!(text, "  kubeconfig {}", info.kubeconfig.display());
         }

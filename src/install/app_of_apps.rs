@@ -18,10 +18,10 @@ use std::sync::Arc;
 const PROJECT: &str = "infrastructure";
 
 /// The step.
-pub struct AppOfAppsStep(pub Arc<Site>);
+pub(super) struct AppOfAppsStep(pub Arc<Site>);
 
 /// One change of the parent.
-pub enum ParentChange {
+pub(super) enum ParentChange {
     /// The Application is created or brought back.
     Apply {
         /// What it should be.
@@ -49,7 +49,7 @@ impl Describe for ParentChange {
 }
 
 /// How the parent stands.
-pub struct Parent {
+pub(super) struct Parent {
     wanted: DynamicObject,
     difference: Option<Difference>,
     needs_sync: bool,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 const IN_FLIGHT: usize = 8;
 
 /// One of the two steps.
-pub struct ChartStep {
+pub(super) struct ChartStep {
     site: Arc<Site>,
     step: &'static str,
     application: &'static str,
@@ -28,18 +28,18 @@ pub struct ChartStep {
 
 impl ChartStep {
     /// The vault-secrets-operator.
-    pub fn secrets_operator(site: Arc<Site>) -> Self {
+    pub(super) fn secrets_operator(site: Arc<Site>) -> Self {
         Self { site, step: "secretsOperator", application: "vault-secrets-operator" }
     }
 
     /// Argo CD.
-    pub fn argocd(site: Arc<Site>) -> Self {
+    pub(super) fn argocd(site: Arc<Site>) -> Self {
         Self { site, step: "argocd", application: "argocd" }
     }
 }
 
 /// One change of a chart's objects.
-pub enum ChartChange {
+pub(super) enum ChartChange {
     /// A hook runs before or after the objects.
     Hook(Box<Hook>),
     /// An object is applied.
@@ -62,7 +62,7 @@ impl Describe for ChartChange {
 }
 
 /// What differs.
-pub struct ChartState {
+pub(super) struct ChartState {
     definitions: Vec<(DynamicObject, Difference)>,
     objects: Vec<(DynamicObject, Difference)>,
     hooks: Vec<Hook>,

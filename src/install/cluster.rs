@@ -7,10 +7,10 @@ use crate::error::Failure;
 use std::sync::Arc;
 
 /// The step.
-pub struct ClusterStep(pub Arc<Site>);
+pub(super) struct ClusterStep(pub Arc<Site>);
 
 /// Makes the cluster.
-pub struct StartSandbox;
+pub(super) struct StartSandbox;
 
 impl Describe for StartSandbox {
     fn describe(&self) -> Described {
@@ -19,7 +19,7 @@ impl Describe for StartSandbox {
 }
 
 /// Whether there is a cluster that answers.
-pub struct Answering(bool);
+pub(super) struct Answering(bool);
 
 impl Step for ClusterStep {
     type Observed = Answering;

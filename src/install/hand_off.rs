@@ -20,10 +20,10 @@ use std::sync::Arc;
 const NEVER_AUTOMATED: [&str; 2] = ["argocd", "vault-secrets-operator"];
 
 /// The step.
-pub struct HandOffStep(pub Arc<Site>);
+pub(super) struct HandOffStep(pub Arc<Site>);
 
 /// One change of the hand-off.
-pub enum HandOffChange {
+pub(super) enum HandOffChange {
     /// An Application syncs by itself from now on.
     Automate {
         /// The fields that we set.
@@ -45,7 +45,7 @@ impl Describe for HandOffChange {
 }
 
 /// What is not handed over yet.
-pub struct HandOff {
+pub(super) struct HandOff {
     not_automated: Vec<DynamicObject>,
     record: Option<InstallationRecord>,
 }

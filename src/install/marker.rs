@@ -9,7 +9,7 @@ use kube::api::DynamicObject;
 use serde_json::json;
 
 /// The namespace that holds mark, lease and record.
-pub const NAMESPACE: &str = "rsp-install";
+pub(super) const NAMESPACE: &str = "rsp-install";
 
 const ENVIRONMENT: &str = "rsp-install.lsst.io/environment";
 const FQDN: &str = "rsp-install.lsst.io/fqdn";

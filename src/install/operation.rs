@@ -17,7 +17,7 @@ const RETRIES: u32 = 2;
 const TRIES: usize = 2;
 
 /// An operation to be written.
-pub struct Operation {
+pub(super) struct Operation {
     application: String,
     id: String,
     options: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Operation {
 
 /// What an Application should be synced to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pin {
+pub(super) enum Pin {
     /// This commit: the tip of the branch that is installed.
     Commit(String),
     /// A branch, tag or commit of its own, as Argo CD resolves it.
@@ -35,7 +35,7 @@ pub enum Pin {
 
 impl Operation {
     /// A sync of an Application, with the options that its own policy names: only Argo CD's API server copies them.
-    pub fn of(name: &str, live: Option<&DynamicObject>, revision: Pin) -> Self {
+    pub(super) fn of(name: &str, live: Option<&DynamicObject>, revision: Pin) -> Self {
         let options = live.and_then(|live| live.data.pointer("/spec/syncPolicy/syncOptions")).and_then(Value::as_array);
         let options = options.into_iter().flatten().filter_map(|option| option.as_str().map(str::to_owned)).collect();
         let id = hex::encode(rand::random::<[u8; 8]>());
@@ -54,7 +54,7 @@ impl Operation {
 }
 
 /// Whether the Application is Synced, at this commit if it is pinned to one.
-pub fn is_synced_at(application: &DynamicObject, pin: &Pin) -> bool {
+pub(super) fn is_synced_at(application: &DynamicObject, pin: &Pin) -> bool {
     let sync = &application.data["status"]["sync"];
     let there = match pin {
         Pin::Commit(commit) => sync["revision"] == commit.as_str(),
@@ -64,12 +64,12 @@ pub fn is_synced_at(application: &DynamicObject, pin: &Pin) -> bool {
 }
 
 /// Whether an operation is waiting or running.
-pub fn is_running(application: &DynamicObject) -> bool {
+pub(super) fn is_running(application: &DynamicObject) -> bool {
     !application.data["operation"].is_null() || application.data["status"]["operationState"]["phase"] == "Running"
 }
 
 /// Writes the operation, waits until it has ended well and the Application is Synced.
-pub async fn sync(cluster: &Cluster, operation: &Operation, deadline: Deadline) -> Result<(), Failure> {
+pub(super) async fn sync(cluster: &Cluster, operation: &Operation, deadline: Deadline) -> Result<(), Failure> {
     for attempt in 1..=TRIES {
         wait_until_idle(cluster, &operation.application, deadline).await?;
         let target = Patchable {
@@ -92,7 +92,7 @@ pub async fn sync(cluster: &Cluster, operation: &Operation, deadline: Deadline) 
 }
 
 /// Waits for an operation that somebody (or a killed run) has started.
-pub async fn wait_until_idle(cluster: &Cluster, application: &str, deadline: Deadline) -> Result<(), Failure> {
+pub(super) async fn wait_until_idle(cluster: &Cluster, application: &str, deadline: Deadline) -> Result<(), Failure> {
     watch(cluster, application, "free of other operations", deadline, |live| {
         if is_running(live) { Verdict::NotYet(running_message(live)) } else { Verdict::Done }
     })

@@ -5,7 +5,7 @@
 
 /// What must hold before the next stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ready {
+pub(super) enum Ready {
     /// A workload has rolled out: kind, namespace, name.
     Rollout(&'static str, &'static str, &'static str),
     /// Every custom resource definition is served.
@@ -40,7 +40,7 @@ const STAGES: &[(&[&str], &[Ready])] = &[
 
 /// A stage of one run.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Stage<'a> {
+pub(super) struct Stage<'a> {
     /// Synced together.
     pub applications: Vec<&'a str>,
     /// Waited for afterwards.
@@ -48,7 +48,7 @@ pub struct Stage<'a> {
 }
 
 /// Sorts Applications into stages; stages without any are left out.
-pub fn stages<'a>(applications: impl Iterator<Item = &'a str>) -> Vec<Stage<'a>> {
+pub(super) fn stages<'a>(applications: impl Iterator<Item = &'a str>) -> Vec<Stage<'a>> {
     let mut rest: Vec<&str> = applications.collect();
     let mut stages = Vec::new();
     for (names, ready) in STAGES {

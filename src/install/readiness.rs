@@ -15,10 +15,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// VaultSecret objects of the vault-secrets-operator.
-pub const VAULT_SECRET_API: &str = "ricoberger.de/v1alpha1";
+pub(super) const VAULT_SECRET_API: &str = "ricoberger.de/v1alpha1";
 
 /// Waits for one thing.
-pub async fn wait_until(cluster: &Cluster, ready: &Ready, deadline: Deadline) -> Result<(), Failure> {
+pub(super) async fn wait_until(cluster: &Cluster, ready: &Ready, deadline: Deadline) -> Result<(), Failure> {
     match ready {
         Ready::Rollout(kind, namespace, name) => {
             Ok(workload::wait_for_rollout(cluster, kind, namespace, name, deadline).await?)
@@ -33,7 +33,11 @@ pub async fn wait_until(cluster: &Cluster, ready: &Ready, deadline: Deadline) ->
 }
 
 /// Waits until every VaultSecret of these namespaces has become a Secret.
-pub async fn wait_for_secrets(cluster: &Cluster, namespaces: &[&str], deadline: Deadline) -> Result<(), Failure> {
+pub(super) async fn wait_for_secrets(
+    cluster: &Cluster,
+    namespaces: &[&str],
+    deadline: Deadline,
+) -> Result<(), Failure> {
     for namespace in namespaces.iter().collect::<BTreeSet<_>>() {
         let wanted = cluster.list(VAULT_SECRET_API, "VaultSecret", Some(namespace)).await?;
         if wanted.is_empty() {
@@ -141,7 +145,7 @@ async fn restart_gafaelfawr(cluster: &Cluster, deadline: Deadline) -> Result<(),
 }
 
 /// Waits until these Applications are Healthy.
-pub async fn wait_for_health(cluster: &Cluster, names: &[&str], deadline: Deadline) -> Result<(), Failure> {
+pub(super) async fn wait_for_health(cluster: &Cluster, names: &[&str], deadline: Deadline) -> Result<(), Failure> {
     let kind = resource(ARGOCD_API, "Application");
     let wait = cluster.wait_for(kind, Some(ARGOCD), ("Applications", "Healthy"), deadline, |seen| {
         let unhealthy: Vec<String> = names
@@ -160,7 +164,7 @@ pub async fn wait_for_health(cluster: &Cluster, names: &[&str], deadline: Deadli
 }
 
 /// The names of all Secrets, by namespace: only their metadata is asked for, so no value is ever in our memory.
-pub async fn secret_names(cluster: &Cluster) -> Result<BTreeSet<(String, String)>, KubernetesError> {
+pub(super) async fn secret_names(cluster: &Cluster) -> Result<BTreeSet<(String, String)>, KubernetesError> {
     let api: Api<Secret> = Api::all(cluster.client());
     let listed = api.list_metadata(&ListParams::default()).await;
     let listed = listed.map_err(|error| KubernetesError::from_client("list Secrets", error))?;

@@ -11,7 +11,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Its name in our namespace.
-pub const NAME: &str = "installation";
+pub(super) const NAME: &str = "installation";
 
 /// What was installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

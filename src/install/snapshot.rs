@@ -12,12 +12,12 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 /// Argo CD's API.
-pub const ARGOCD_API: &str = "argoproj.io/v1alpha1";
+pub(super) const ARGOCD_API: &str = "argoproj.io/v1alpha1";
 /// Its namespace, and the only one in which Applications can be.
-pub const ARGOCD: &str = "argocd";
+pub(super) const ARGOCD: &str = "argocd";
 
 /// Objects by name.
-pub type ByName = BTreeMap<String, DynamicObject>;
+pub(super) type ByName = BTreeMap<String, DynamicObject>;
 
 /// One look at the cluster.
 pub struct Snapshot {

@@ -23,10 +23,10 @@ const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
 const PROOF_TIME: Duration = Duration::from_secs(300);
 
 /// The step.
-pub struct StorageClassStep(pub Arc<Site>);
+pub(super) struct StorageClassStep(pub Arc<Site>);
 
 /// One change of classes.
-pub enum ClassChange {
+pub(super) enum ClassChange {
     /// A class is created or brought back, and proved.
     Apply {
         /// What it should be.
@@ -61,7 +61,7 @@ impl Describe for ClassChange {
 }
 
 /// What is there, and how it differs.
-pub struct Classes {
+pub(super) struct Classes {
     differences: Vec<(DynamicObject, Difference)>,
     surplus_defaults: Vec<DynamicObject>,
     proofs: Vec<DynamicObject>,

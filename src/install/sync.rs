@@ -21,11 +21,11 @@ use std::sync::Arc;
 const IN_FLIGHT: usize = 8;
 
 /// The step.
-pub struct SyncStep(pub Arc<Site>);
+pub(super) struct SyncStep(pub Arc<Site>);
 
 /// One Application that is not where it should be.
 #[derive(Debug, Clone)]
-pub struct SyncChange {
+pub(super) struct SyncChange {
     application: String,
     kind: ChangeKind,
 }
@@ -46,7 +46,7 @@ impl Describe for SyncChange {
 }
 
 /// The children as they should be and as they are.
-pub struct Children {
+pub(super) struct Children {
     wanted: Vec<(String, Pin)>,
     live: BTreeMap<String, DynamicObject>,
     handed_over: bool,

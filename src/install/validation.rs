@@ -17,10 +17,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The step.
-pub struct ValidationStep(pub Arc<Site>);
+pub(super) struct ValidationStep(pub Arc<Site>);
 
 /// There is nothing that validation changes.
-pub enum Nothing {}
+pub(super) enum Nothing {}
 
 impl Describe for Nothing {
     fn describe(&self) -> Described {
@@ -30,7 +30,7 @@ impl Describe for Nothing {
 
 /// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
+pub(super) struct Check {
     id: &'static str,
     fatal: bool,
     /// What is wrong; empty when the check holds.

@@ -9,12 +9,12 @@ use serde_json::Value;
 const KINDS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 
 /// A condition of an object's status.
-pub fn condition<'a>(object: &'a DynamicObject, kind: &str) -> Option<&'a Value> {
+pub(super) fn condition<'a>(object: &'a DynamicObject, kind: &str) -> Option<&'a Value> {
     object.data.pointer("/status/conditions")?.as_array()?.iter().find(|condition| condition["type"] == kind)
 }
 
 /// Waits until those of the objects that are workloads have rolled out.
-pub async fn wait_for_rollouts<'a>(
+pub(super) async fn wait_for_rollouts<'a>(
     cluster: &Cluster,
     objects: impl Iterator<Item = &'a DynamicObject>,
     deadline: Deadline,
@@ -29,7 +29,7 @@ pub async fn wait_for_rollouts<'a>(
 }
 
 /// Waits until one workload has rolled out.
-pub async fn wait_for_rollout(
+pub(super) async fn wait_for_rollout(
     cluster: &Cluster,
     kind: &str,
     namespace: &str,
@@ -45,7 +45,11 @@ pub async fn wait_for_rollout(
 }
 
 /// Waits until a Job has completed; a failed one fails the wait.
-pub async fn wait_for_job(cluster: &Cluster, job: &DynamicObject, deadline: Deadline) -> Result<(), KubernetesError> {
+pub(super) async fn wait_for_job(
+    cluster: &Cluster,
+    job: &DynamicObject,
+    deadline: Deadline,
+) -> Result<(), KubernetesError> {
     let key = (job.namespace().unwrap_or_default(), job.name_any());
     let what = object_name(job);
     let mut was_there = false;

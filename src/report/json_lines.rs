@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// One line.
 #[derive(Serialize, JsonSchema)]
-pub struct TimedEvent<'a> {
+pub(super) struct TimedEvent<'a> {
     /// When, RFC 3339.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,

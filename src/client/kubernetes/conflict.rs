@@ -4,7 +4,7 @@ use super::error::KubernetesError;
 use kube::core::Status;
 
 /// The conflict in an answer to a server-side apply, if that is what it is.
-pub fn conflict_in(status: &Status, object: &str) -> Option<KubernetesError> {
+pub(super) fn conflict_in(status: &Status, object: &str) -> Option<KubernetesError> {
     let causes = &status.details.as_ref()?.causes;
     let conflicts: Vec<_> = causes.iter().filter(|cause| cause.reason == "FieldManagerConflict").collect();
     let first = conflicts.first()?;

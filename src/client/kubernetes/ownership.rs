@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 /// Fields that `manager` owns by server-side apply and that `wanted` no longer has, as dotted paths.
-pub fn left_over(live: &Value, wanted: &Value, manager: &str) -> Vec<String> {
+pub(super) fn left_over(live: &Value, wanted: &Value, manager: &str) -> Vec<String> {
     let mut found = Vec::new();
     let entries = live.pointer("/metadata/managedFields").and_then(Value::as_array);
     for entry in entries.into_iter().flatten() {

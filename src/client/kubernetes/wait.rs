@@ -23,7 +23,7 @@ pub enum Verdict {
 }
 
 /// Objects of a kind by namespace and name, as far as the watch has told.
-pub type Seen = BTreeMap<(String, String), DynamicObject>;
+pub(super) type Seen = BTreeMap<(String, String), DynamicObject>;
 
 impl Cluster {
     /// Watches a kind until `judge` is content with its objects. `what` and `condition` are for people.

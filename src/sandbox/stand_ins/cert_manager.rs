@@ -36,8 +36,11 @@ pub(super) async fn certificates(context: Arc<Context>) {
     let certificates: Api<DynamicObject> = Api::all_with(context.client.clone(), &resource("Certificate"));
     let secrets: Api<Secret> = Api::all(context.client.clone());
     let of_type_tls = watcher::Config::default().fields("type=kubernetes.io/tls");
-    let controller = Controller::new_with(certificates, watcher::Config::default(), resource("Certificate"))
-        .owns_with(secrets, (), of_type_tls);
+    let controller = Controller::new_with(certificates, watcher::Config::default(), resource("Certificate")).owns_with(
+        secrets,
+        (),
+        of_type_tls,
+    );
     drive(controller.run(issue, again, context)).await;
 }
 

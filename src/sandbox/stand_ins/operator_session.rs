@@ -190,7 +190,8 @@ async fn value_of(variable: &EnvVar, secrets: &Api<Secret>) -> Result<Option<Sec
     let secret = secrets.get_opt(&reference.name).await?;
     match secret.and_then(|secret| secret.data?.remove(&reference.key)) {
         Some(value) => {
-            let text = String::from_utf8(value.0).map_err(|_| StandInError::Object(format!("{} is no text", variable.name)))?;
+            let text = String::from_utf8(value.0)
+                .map_err(|_| StandInError::Object(format!("{} is no text", variable.name)))?;
             Ok(Some(SecretValue::new(text)))
         }
         None if reference.optional == Some(true) => Ok(None),

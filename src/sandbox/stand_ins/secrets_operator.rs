@@ -58,7 +58,9 @@ async fn reconcile(object: Arc<DynamicObject>, operator: Arc<Operator>) -> Resul
     let outcome = operator.answer(&object, &session).await;
     let (reason, message) = match &outcome {
         Ok(None) => return Ok(Action::requeue(session.interval)),
-        Ok(Some(done)) => (*done, if *done == "Created" { "Secret was created" } else { "Secret was updated" }.to_owned()),
+        Ok(Some(done)) => {
+            (*done, if *done == "Created" { "Secret was created" } else { "Secret was updated" }.to_owned())
+        }
         Err((reason, message)) => (*reason, message.clone()),
     };
     operator.tell(&object, outcome.is_ok(), reason, &message).await?;
@@ -70,7 +72,11 @@ async fn reconcile(object: Arc<DynamicObject>, operator: Arc<Operator>) -> Resul
 
 impl Operator {
     /// Brings the Secret to what Vault holds: what was done, nothing when it was right, or why it cannot be.
-    async fn answer(&self, object: &DynamicObject, session: &Session) -> Result<Option<&'static str>, (&'static str, String)> {
+    async fn answer(
+        &self,
+        object: &DynamicObject,
+        session: &Session,
+    ) -> Result<Option<&'static str>, (&'static str, String)> {
         let spec = vault_secret::spec_of(object).map_err(|error| ("InvalidResource", error))?;
         let path = vault_secret::data_path(&spec).map_err(|error| ("FetchFailed", error))?;
         let held = self.context.vault.call(Method::GET, &path, Some(&session.token), None).await;
@@ -78,7 +84,8 @@ impl Operator {
         let held = held.ok_or_else(|| ("FetchFailed", format!("secret is nil: {}", spec.path)))?;
         let wanted = vault_secret::secret_for(object, &spec, &held["data"]["data"]);
         let mut wanted = wanted.map_err(|error| ("CreateFailed", error))?;
-        let secrets: Api<Secret> = Api::namespaced(self.context.client.clone(), &object.namespace().unwrap_or_default());
+        let secrets: Api<Secret> =
+            Api::namespaced(self.context.client.clone(), &object.namespace().unwrap_or_default());
         let found = secrets.get_opt(&object.name_any()).await.map_err(|error| ("CreateFailed", error.to_string()))?;
         let parameters = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
         match found {
@@ -108,7 +115,8 @@ impl Operator {
             "lastTransitionTime": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         });
         let (client, resource) = (self.context.client.clone(), vault_secret::resource());
-        let objects: Api<DynamicObject> = Api::namespaced_with(client, &object.namespace().unwrap_or_default(), &resource);
+        let objects: Api<DynamicObject> =
+            Api::namespaced_with(client, &object.namespace().unwrap_or_default(), &resource);
         let patch = json!({"status": {"conditions": [condition]}});
         objects.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await?;
         Ok(())

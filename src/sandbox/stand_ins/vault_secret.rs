@@ -58,7 +58,8 @@ pub(super) fn secret_for(object: &DynamicObject, spec: &Spec, held: &Value) -> R
         None => values(spec, held)?,
         Some(templates) => {
             let texts = values(spec, held)?.into_iter();
-            let secrets = texts.map(|(key, value)| (key, SecretValue::new(String::from_utf8_lossy(&value.0)))).collect();
+            let secrets =
+                texts.map(|(key, value)| (key, SecretValue::new(String::from_utf8_lossy(&value.0)))).collect();
             let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
             let view = View { secrets: &secrets, path: &spec.path, namespace };
             let filled = templates.iter().map(|(key, template)| {
