@@ -198,6 +198,7 @@ async fn differences(
     objects: Vec<DynamicObject>,
 ) -> Result<Vec<(DynamicObject, Difference)>, Failure> {
     let compared = futures::stream::iter(objects).map(|object| async move {
+        let object = cluster.placed(&object).await?;
         let difference = cluster.difference(&object).await?;
         Ok::<_, Failure>(difference.map(|difference| (object, difference)))
     });

@@ -141,6 +141,11 @@ impl Cluster {
             .await
     }
 
+    /// The object with a namespace exactly if its kind has one, as far as the server knows the kind.
+    pub async fn placed(&self, object: &DynamicObject) -> Result<DynamicObject, KubernetesError> {
+        Ok(self.place(object).await?.map_or_else(|| object.clone(), |(_, placed)| placed))
+    }
+
     /// The API of an object's kind, and the object with a namespace exactly if its kind has one; nothing when the server
     /// does not know the kind. Charts leave the namespace out where Helm would fill it in.
     async fn place(

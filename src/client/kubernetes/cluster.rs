@@ -4,7 +4,7 @@ use super::error::KubernetesError;
 use super::kinds::{Kinds, resource};
 use crate::engine::Outlet;
 use k8s_openapi::apimachinery::pkg::version::Info;
-use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, TypeMeta};
 use kube::{Api, Client};
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -86,8 +86,11 @@ impl Cluster {
         namespace: Option<&str>,
     ) -> Result<Vec<DynamicObject>, KubernetesError> {
         let api = self.api(&resource(group_version, kind), namespace);
+        // The server names the kind once for the whole list; an object that is compared must know its own.
+        let types = TypeMeta { api_version: group_version.to_owned(), kind: kind.to_owned() };
+        let typed = |object| DynamicObject { types: Some(types.clone()), ..object };
         match api.list(&ListParams::default()).await {
-            Ok(list) => Ok(list.items),
+            Ok(list) => Ok(list.items.into_iter().map(typed).collect()),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
             Err(error) => Err(KubernetesError::from_client(format!("list objects of kind {kind}"), error)),
         }

@@ -54,7 +54,10 @@ impl Cluster {
                 }
             };
             match event {
-                watcher::Event::Init => next = Seen::new(),
+                watcher::Event::Init => {
+                    next = Seen::new();
+                    continue;
+                }
                 watcher::Event::InitApply(object) => {
                     next.insert(key(&object), object);
                     continue;
