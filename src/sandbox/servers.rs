@@ -195,7 +195,9 @@ impl Servers {
             format!("--repo-server=127.0.0.1:{}", self.ports.repo_server),
             "--repo-server-plaintext".into(),
         ];
-        let environment = vec![("ARGOCD_FAKE_IN_CLUSTER", "true".into())];
+        // What it believes to be its own cluster is found as kubectl finds one.
+        let kubeconfig = self.path(&kubeconfig::file("argocd"));
+        let environment = vec![("ARGOCD_FAKE_IN_CLUSTER", "true".into()), ("KUBECONFIG", kubeconfig)];
         let server = self.server("argocd-application-controller", self.ports.application_controller, arguments);
         Server { environment, essential: false, ..server }
     }
