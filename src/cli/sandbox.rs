@@ -48,7 +48,7 @@ pub enum SandboxCommand {
 #[derive(Args)]
 pub struct Which {
     /// The sandbox's name; several can run side by side.
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "sandbox")]
     name: String,
     /// Its state folder, if not the one under the cache folder.
     #[arg(long, value_name = "DIR")]

@@ -55,7 +55,7 @@ pub struct ServerStatus {
 }
 
 /// How to reach the sandbox.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SandboxInfo {
     /// The sandbox's name.
