@@ -1,6 +1,8 @@
 //! What can be wrong with secrets before anything is asked of Vault.
 
+use super::generator::GeneratorError;
 use super::name::SecretName;
+use crate::client::vault::{LoginError, VaultError};
 use crate::error::{Explain, Kind};
 use crate::phalanx::PhalanxError;
 use crate::phalanx::yaml::{Position, YamlError};
@@ -54,6 +56,35 @@ pub enum SecretsError {
         #[source]
         source: std::io::Error,
     },
+    /// Vault, or the way to it.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// No way to log in to Vault.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// Somebody writes the same secret again and again.
+    #[error("{application} in Vault was changed by others {attempts} times while it was written")]
+    Contended {
+        /// The application.
+        application: String,
+        /// How often we tried.
+        attempts: u32,
+    },
+    /// A value could not be made.
+    #[error(transparent)]
+    Generator(#[from] GeneratorError),
+    /// The prefix to copy from is the one to copy to.
+    #[error("{prefix} is where this environment's secrets are already")]
+    SamePrefix {
+        /// The prefix.
+        prefix: String,
+    },
+    /// A prefix is none.
+    #[error("{text:?} is no prefix of secrets in Vault")]
+    Prefix {
+        /// What was given.
+        text: String,
+    },
     /// A certificate or its key cannot serve this environment.
     #[error("secret {name}: {message}")]
     Certificate {
@@ -76,7 +107,12 @@ pub struct Unresolvable {
 impl Explain for SecretsError {
     fn kind(&self) -> Kind {
         match self {
-            Self::MissingStatic { .. } | Self::Unreadable { .. } => Kind::Usage,
+            Self::MissingStatic { .. } | Self::Unreadable { .. } | Self::SamePrefix { .. } | Self::Prefix { .. } => {
+                Kind::Usage
+            }
+            Self::Vault(error) => error.kind(),
+            Self::Login(error) => error.kind(),
+            Self::Contended { .. } | Self::Generator(_) => Kind::Failed,
             _ => Kind::Invalid,
         }
     }
@@ -84,6 +120,10 @@ impl Explain for SecretsError {
     fn help(&self) -> Vec<String> {
         match self {
             Self::Phalanx(error) => error.help(),
+            Self::Vault(error) => error.help(),
+            Self::Login(error) => error.help(),
+            Self::Contended { .. } => vec!["find out who writes there, then run the same command again".into()],
+            Self::Prefix { .. } => vec!["write it as a mount, a slash and a path, as in secret/phalanx/name".into()],
             Self::Unresolvable { .. } => vec![
                 "enable the application that has the source, or change the definition in the checkout".into(),
                 "--exclude APP leaves an application out".into(),

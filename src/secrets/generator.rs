@@ -75,7 +75,7 @@ impl Generator {
     /// are not made here but in [`super::texts`].
     pub fn generate(&self, source: Option<&SecretValue>, now: Timestamp) -> Result<SecretValue, GeneratorError> {
         match self {
-            Self::Password => Ok(SecretValue::new(hex::encode(&*random::<32>("password")?))),
+            Self::Password => Ok(SecretValue::new(hex::encode(*random::<32>("password")?))),
             Self::GafaelfawrToken => {
                 let (key, secret) = (random::<16>("Gafaelfawr token")?, random::<16>("Gafaelfawr token")?);
                 let part = |bytes: &[u8]| Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes));

@@ -1,7 +1,8 @@
 //! What phalanx wants in Vault: definitions, conditions, generators, resolution, audit, plan.
 //!
-//! Pure: takes a checkout, what Vault holds and what was given, and says what Vault should hold. Follows phalanx's own
-//! tool to the byte, because that tool audits the result; differs where it would lose or break something:
+//! The rules are pure: they take a checkout, what Vault holds and what was given, and say what Vault should hold. Only
+//! [`Store`] and [`Session`] speak to Vault. The rules follow phalanx's own tool to the byte, because that tool audits
+//! the result; they differ where it would lose or break something:
 //!
 //! - a password's hash and its mtime are renewed when they no longer fit the password;
 //! - OpenID Connect clients and the pull secret are never emptied or deleted because a file does not name them;
@@ -18,10 +19,13 @@ mod name;
 mod plan;
 mod required;
 mod resolution;
+mod session;
 mod static_file;
 mod statics;
+mod store;
 mod template;
 mod texts;
+mod verified;
 
 pub use audit::{Audit, audit};
 pub use certificate::check_certificate;
@@ -32,9 +36,12 @@ pub use name::SecretName;
 pub use plan::{Change, ChangeKind, Plan, Write, plan};
 pub use required::{Class, RequiredSecret, required};
 pub use resolution::{Contents, Request, Resolution, Wanted, resolve};
+pub use session::{Means, Options, Session};
 pub use static_file::StaticFile;
 pub use statics::{OidcClient, Registry, StaticSecrets, StaticSource};
+pub use store::{Applied, Store};
 pub use template::template;
+pub use verified::VerifiedHashes;
 
 /// The pull secret's place beside the applications.
 pub const PULL_SECRET: &str = "pull-secret";
