@@ -11,6 +11,7 @@
 mod audit;
 mod certificate;
 mod condition;
+mod copy;
 mod definition;
 mod error;
 mod generator;
@@ -29,6 +30,7 @@ mod verified;
 
 pub use audit::{Audit, audit};
 pub use certificate::check_certificate;
+pub use copy::{CopyPlan, Rename, copy};
 pub use error::{SecretsError, Unresolvable};
 pub use generator::{Generator, GeneratorError, hash_matches};
 pub use materialise::materialise;

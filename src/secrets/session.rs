@@ -122,6 +122,11 @@ impl Session {
         self.resolution().protected
     }
 
+    /// What was changed so far: what a failure leaves.
+    pub fn applied_so_far(&self) -> Applied {
+        self.store.applied_so_far()
+    }
+
     /// Carries out a plan of this session.
     pub async fn apply(&self, plan: &Plan) -> Result<Applied, SecretsError> {
         let applied = self.store.apply(plan, self.now).await?;

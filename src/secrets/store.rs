@@ -12,6 +12,7 @@ use super::resolution::{Contents, Wanted};
 use crate::client::vault::{Stored, Vault, VaultError};
 use crate::phalanx::VaultPrefix;
 use crate::secret_value::SecretValue;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -29,6 +30,7 @@ pub struct Store {
     vault: Vault,
     prefix: VaultPrefix,
     held: Mutex<BTreeMap<String, Stored>>,
+    log: Mutex<Applied>,
 }
 
 /// What was changed.
@@ -69,7 +71,7 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        let store = Self { vault, prefix, held: Mutex::default() };
+        let store = Self { vault, prefix, held: Mutex::default(), log: Mutex::default() };
         let reads = names.into_iter().filter(|name| !exclude.contains(name)).map(|name| async {
             let stored = store.vault.read(&store.prefix.mount, &store.path(&name)).await?;
             Ok::<_, VaultError>((name, stored))
@@ -101,11 +103,19 @@ impl Store {
         format!("{} {}/{application}", self.vault.address(), self.prefix)
     }
 
+    /// Everything that was changed so far: what a failure leaves.
+    pub fn applied_so_far(&self) -> Applied {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Carries out a plan.
     pub async fn apply(&self, plan: &Plan, now: fn() -> Timestamp) -> Result<Applied, SecretsError> {
         let mut applied = Applied::default();
         for wave in &plan.waves {
-            let writes = wave.iter().map(|write| self.apply_write(write, now));
+            let mut writes: Vec<BoxFuture<'_, _>> = Vec::new();
+            for write in wave {
+                writes.push(Box::pin(self.apply_write(write, now)));
+            }
             // All writes of a wave end, even if one of them fails: what was written is told, and nothing is cut off.
             let results: Vec<_> = stream::iter(writes).buffered(IN_FLIGHT).collect().await;
             for result in results {
@@ -142,6 +152,7 @@ impl Store {
                 Ok(stored) => {
                     let applied = differences(&write.application, &before, &stored);
                     self.held().insert(write.application.clone(), stored);
+                    self.log.lock().unwrap_or_else(PoisonError::into_inner).add(applied.clone());
                     return Ok(applied);
                 }
                 Err(VaultError::Conflict { path: whole }) => {

@@ -60,6 +60,11 @@ impl Login {
             None => otherwise.cloned().or_else(|| token_helper(process)),
         };
         let token = token.filter(|token| !token.is_empty()).ok_or(LoginError::NoToken)?;
+        Self::for_process(process, address, token)
+    }
+
+    /// The same with a token that was found already.
+    pub fn for_process(process: &Process, address: &str, token: SecretValue) -> Result<Self, LoginError> {
         let mut login = Self::with_token(address, token)?;
         login.namespace = process.variable("VAULT_NAMESPACE").map(|name| name.trim_matches('/').to_owned());
         if let Some(path) = process.variable("VAULT_CACERT") {
