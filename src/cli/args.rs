@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them.
 
 use super::sandbox::SandboxCommand;
+use super::secrets::SecretsCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,6 +36,9 @@ pub enum Command {
     Status(CheckoutArgs),
     /// Check the environment file and everything it names.
     Validate(CheckoutArgs),
+    /// The secrets in Vault: audit, sync, template, copy.
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
     /// Print the JSON schema of an environment file.
     Schema,
     /// The local control plane: real servers on this machine.

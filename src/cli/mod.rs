@@ -9,6 +9,7 @@ mod install;
 mod plan;
 mod sandbox;
 mod schema;
+mod secrets;
 mod status;
 mod validate;
 
@@ -76,6 +77,7 @@ async fn dispatch(door: &Door, command: Command, install: args::InstallArgs) -> 
         Command::Plan(args) => plan::run(door, &args).await,
         Command::Status(args) => status::run(door, &args).await,
         Command::Validate(args) => validate::run(door, &args).await,
+        Command::Secrets(command) => secrets::run(door, &command).await,
         Command::Schema => schema::run(),
         Command::Sandbox(command) => sandbox::run(door, &command).await,
     }

@@ -5,3 +5,4 @@
 pub mod git;
 pub mod helm;
 pub mod kubernetes;
+pub mod vault;

@@ -17,12 +17,14 @@ mod order;
 mod readiness;
 mod record;
 mod reference;
+mod secrets;
 mod site;
 mod snapshot;
 mod source;
 mod storage_class;
 mod sync;
 mod validation;
+mod vault_place;
 mod workload;
 
 pub use applications::{ApplicationStatus, applications};
@@ -32,6 +34,7 @@ pub use record::InstallationRecord;
 pub use reference::{FileProblem, problem_of, problems};
 pub use site::{Options, Site};
 pub use source::Source;
+pub use vault_place::VaultPlace;
 
 use crate::engine::AnyStep;
 use std::sync::Arc;
@@ -42,6 +45,7 @@ pub fn steps(site: &Arc<Site>) -> Vec<Box<dyn AnyStep>> {
     vec![
         Box::new(cluster::ClusterStep(site())),
         Box::new(storage_class::StorageClassStep(site())),
+        Box::new(secrets::SecretsStep(site())),
         Box::new(chart::ChartStep::secrets_operator(site())),
         Box::new(chart::ChartStep::argocd(site())),
         Box::new(app_of_apps::AppOfAppsStep(site())),

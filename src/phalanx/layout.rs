@@ -39,7 +39,7 @@ impl Layout {
         let templates = tree.list("environments/templates")?;
         let flat = templates.iter().any(|entry| entry.name.ends_with("-application.yaml"));
         let values = tree.read("environments/values.yaml")?.unwrap_or_default();
-        let mapped = String::from_utf8_lossy(&values).lines().any(|line| line.trim_end() == "applications:");
+        let mapped = String::from_utf8_lossy(&values).lines().any(|line| line.starts_with("applications:"));
         Ok(match (mapped, flat) {
             (true, false) => Self::V4,
             (true, true) => Self::V3,

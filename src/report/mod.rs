@@ -7,6 +7,7 @@ mod bars;
 pub mod documents;
 mod json_lines;
 mod lines;
+pub mod secrets;
 pub mod text;
 
 pub use bars::Bars;

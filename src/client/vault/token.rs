@@ -1,0 +1,79 @@
+//! Our token: what it is, and how it is kept alive in a long run.
+
+use super::answer::Envelope;
+use super::http::Request;
+use super::{Vault, VaultError};
+use crate::engine::System;
+use serde::Deserialize;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// What a token is.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TokenInfo {
+    /// Its name for people.
+    #[serde(default)]
+    pub display_name: String,
+    /// What it may do.
+    #[serde(default)]
+    pub policies: Vec<String>,
+    /// Seconds that it still lives; 0 for ever.
+    #[serde(default)]
+    pub ttl: u64,
+    /// Whether it can be renewed.
+    #[serde(default)]
+    pub renewable: bool,
+    /// When it ends.
+    #[serde(default)]
+    pub expire_time: Option<String>,
+}
+
+/// How long a run must last before its token is looked at: short ones spare the request.
+const FIRST_LOOK: Duration = Duration::from_secs(20);
+
+impl Vault {
+    /// What our own token is.
+    pub async fn own_token(&self) -> Result<TokenInfo, VaultError> {
+        let reply = self.send(Request::get(vec!["auth", "token", "lookup-self"])).await?;
+        reply.read::<Envelope<TokenInfo>>("GET auth/token/lookup-self")?.map(|envelope| envelope.data).ok_or_else(
+            || VaultError::BadAnswer { call: "GET auth/token/lookup-self".into(), message: "nothing there".into() },
+        )
+    }
+
+    /// Renews our token now. It changes nothing that is stored: it counts as a read.
+    pub async fn renew_token(&self) -> Result<(), VaultError> {
+        self.0.outlet.counters().read(System::Vault);
+        self.send(Request::post(vec!["auth", "token", "renew-self"], &serde_json::json!({}))).await.map(drop)
+    }
+
+    /// Keeps the token alive for as long as the connection is used; the task ends with it.
+    pub fn keep_token_alive(&self) {
+        let connection = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            let mut pause = FIRST_LOOK;
+            loop {
+                tokio::time::sleep(pause).await;
+                let Some(next) = Self::look_after(&connection).await else { return };
+                pause = next;
+            }
+        });
+    }
+
+    /// One look; nothing when there is nothing more to look after.
+    async fn look_after(connection: &Weak<super::Connection>) -> Option<Duration> {
+        let vault = Self(connection.upgrade()?);
+        let token = vault.own_token().await.ok()?;
+        if token.ttl == 0 {
+            return None;
+        }
+        if !token.renewable {
+            vault.outlet().events().warn(format!("the Vault token ends in {} s and cannot be renewed", token.ttl));
+            return None;
+        }
+        if let Err(error) = vault.renew_token().await {
+            vault.outlet().events().warn(format!("the Vault token could not be renewed: {error}"));
+        }
+        let left = vault.own_token().await.ok()?.ttl;
+        Some(Duration::from_secs((left / 2).max(1)))
+    }
+}
