@@ -33,6 +33,7 @@ pub(super) async fn run(door: &Door, args: &InstallArgs) -> Result<Answer, Failu
         (false, false) => Answers::Nobody,
     };
     let guard = install::Door::new(std::sync::Arc::clone(&site), answers);
+    install::preflight(&site).await?;
     let mut outcome = engine::converge(&steps, &guard, only, &door.run).await;
     if let Err(failure) = guard.close().await {
         outcome.failure = outcome.failure.or(Some(failure));

@@ -7,7 +7,7 @@ use super::name::SecretName;
 use super::plan::{Plan, Write, plan};
 use super::required::{Class, RequiredSecret, required};
 use super::resolution::{Contents, Request, Resolution, resolve};
-use super::statics::StaticSecrets;
+use super::statics::{Registry, StaticSecrets};
 use super::store::{Applied, Store};
 use super::verified::VerifiedHashes;
 use super::{PULL_SECRET, check_certificate};
@@ -90,6 +90,17 @@ impl Session {
     /// Gives a static secret, as after a question.
     pub fn give(&mut self, name: SecretName, value: SecretValue) {
         self.statics.get_or_insert_default().values.insert(name, value);
+    }
+
+    /// Whether Vault has no pull secret, and none was given.
+    pub fn lacks_pull_secret(&self) -> bool {
+        let given = self.statics.as_ref().is_some_and(|statics| !statics.registries.is_empty());
+        !given && self.store.contents().get(PULL_SECRET).is_none_or(std::collections::BTreeMap::is_empty)
+    }
+
+    /// Gives the password of an image registry.
+    pub fn give_registry(&mut self, host: &str, registry: Registry) {
+        self.statics.get_or_insert_default().registries.push((host.to_owned(), registry));
     }
 
     /// What Vault should hold.

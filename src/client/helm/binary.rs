@@ -3,6 +3,7 @@
 use super::error::HelmError;
 use crate::process::Process;
 use semver::Version;
+use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use tokio::process::Command;
@@ -35,6 +36,18 @@ impl Helm {
     }
 
     async fn ask_version(&self) -> Result<Version, HelmError> {
+        let path = self.path.as_ref().ok_or(HelmError::Missing)?;
+        let memo = self.cache.join(format!("helm-version-{}", fingerprint(path)));
+        if let Some(known) = std::fs::read_to_string(&memo).ok().and_then(|text| Version::parse(&text).ok()) {
+            return Ok(known);
+        }
+        let version = self.start_for_version().await?;
+        // Not kept, it is only asked again.
+        let _ = std::fs::create_dir_all(&self.cache).and_then(|()| std::fs::write(&memo, version.to_string()));
+        Ok(version)
+    }
+
+    async fn start_for_version(&self) -> Result<Version, HelmError> {
         let scratch = std::env::temp_dir();
         let output = self.run(&["version", "--template", "{{.Version}}"].map(str::to_owned), &scratch).await?;
         let text = String::from_utf8_lossy(&output.stdout);
@@ -66,4 +79,13 @@ impl Helm {
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).current_dir(scratch);
         command.output().await.map_err(|source| HelmError::Run { what, source })
     }
+}
+
+/// Changes when the binary does: starting it only to hear its version would be half of the time of a run that finds
+/// nothing to do.
+fn fingerprint(path: &Path) -> String {
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let metadata = std::fs::metadata(&target).ok();
+    let stamp = metadata.map(|found| (found.len(), found.modified().ok()));
+    hex::encode(&Sha256::digest(format!("{} {stamp:?}", target.display()))[..8])
 }
