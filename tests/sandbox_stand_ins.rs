@@ -171,7 +171,8 @@ async fn a_vault_secret_becomes_a_secret_with_the_operators_own_login(client: &C
     operator_pod(client, "operator-1").await;
     eventually("the new pod logs in", || async { logins(info) > before }).await;
     vault(info, Method::POST, "secret/data/phalanx/x/app", json!({"data": {"password": "three"}})).await;
-    let touch = json!({"apiVersion": "ricoberger.de/v1alpha1", "kind": "VaultSecret", "metadata": {"labels": {"app": "y"}}});
+    let touch =
+        json!({"apiVersion": "ricoberger.de/v1alpha1", "kind": "VaultSecret", "metadata": {"labels": {"app": "y"}}});
     dynamic(client, "ricoberger.de", "v1alpha1", "VaultSecret", Some("demo"))
         .patch("app", &PatchParams::default(), &Patch::Merge(&touch))
         .await
@@ -193,7 +194,8 @@ async fn credentials(client: &Client, info: &SandboxInfo) -> (String, String) {
 }
 
 async fn operator_pod(client: &Client, name: &str) {
-    let from = |key: &str| json!({"name": key, "valueFrom": {"secretKeyRef": {"name": "vault-credentials", "key": key}}});
+    let from =
+        |key: &str| json!({"name": key, "valueFrom": {"secretKeyRef": {"name": "vault-credentials", "key": key}}});
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "labels": {"app.kubernetes.io/name": "vault-secrets-operator"}},
@@ -219,7 +221,10 @@ async fn argo_cd_syncs_a_local_repository(client: &Client, tools: &Path, place: 
         apply(client, Some("argocd"), object).await;
     }
     let projects = dynamic(client, "argoproj.io", "v1alpha1", "AppProject", Some("argocd"));
-    eventually("Argo CD's API server made its project", || async { projects.get_opt("default").await.unwrap().is_some() }).await;
+    eventually("Argo CD's API server made its project", || async {
+        projects.get_opt("default").await.unwrap().is_some()
+    })
+    .await;
     let secrets: Api<Secret> = Api::namespaced(client.clone(), "argocd");
     eventually("redis has its password", || async { secrets.get_opt("argocd-redis").await.unwrap().is_some() }).await;
 
@@ -238,7 +243,9 @@ async fn argo_cd_syncs_a_local_repository(client: &Client, tools: &Path, place: 
     let begun = std::time::Instant::now();
     eventually("the Application is Synced and Healthy", || async {
         let status = applications.get("hello").await.unwrap().data["status"].clone();
-        status["sync"]["status"] == "Synced" && status["health"]["status"] == "Healthy" && status["sync"]["revision"] == *revision
+        status["sync"]["status"] == "Synced"
+            && status["health"]["status"] == "Healthy"
+            && status["sync"]["revision"] == *revision
     })
     .await;
     eprintln!("MEASURED: Argo CD synced in {:.1} s", begun.elapsed().as_secs_f64());
@@ -251,7 +258,8 @@ fn repository(place: &Path) -> (String, String) {
     let root = place.join("repository");
     std::fs::create_dir_all(root.join("hello")).unwrap();
     std::fs::write(root.join("hello/kustomization.yaml"), "resources: [service.yaml]\n").unwrap();
-    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: hello}\nspec: {type: LoadBalancer, ports: [{port: 80}]}\n";
+    let service =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: hello}\nspec: {type: LoadBalancer, ports: [{port: 80}]}\n";
     std::fs::write(root.join("hello/service.yaml"), service).unwrap();
     let git = |arguments: &[&str]| {
         let identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"];

@@ -1,5 +1,6 @@
 //! The arguments, as clap reads them.
 
+use super::access::AccessCommand;
 use super::sandbox::SandboxCommand;
 use super::secrets::SecretsCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,6 +37,9 @@ pub enum Command {
     Status(CheckoutArgs),
     /// Check the environment file and everything it names.
     Validate(CheckoutArgs),
+    /// The secrets operator's login to Vault: rotate, audit.
+    #[command(subcommand)]
+    Access(AccessCommand),
     /// The secrets in Vault: audit, sync, template, copy.
     #[command(subcommand)]
     Secrets(SecretsCommand),

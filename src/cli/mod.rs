@@ -3,6 +3,7 @@
 //! One file per command. A command gets the [`Door`] and gives an [`Answer`]; everything that can go wrong is a
 //! [`Failure`], whose kind alone decides the exit code.
 
+mod access;
 mod args;
 mod door;
 mod install;
@@ -77,6 +78,7 @@ async fn dispatch(door: &Door, command: Command, install: args::InstallArgs) -> 
         Command::Plan(args) => plan::run(door, &args).await,
         Command::Status(args) => status::run(door, &args).await,
         Command::Validate(args) => validate::run(door, &args).await,
+        Command::Access(command) => access::run(door, &command).await,
         Command::Secrets(command) => secrets::run(door, &command).await,
         Command::Schema => schema::run(),
         Command::Sandbox(command) => sandbox::run(door, &command).await,

@@ -13,11 +13,13 @@ mod guard;
 mod hand_off;
 mod marker;
 mod operation;
+mod operator_login;
 mod order;
 mod preflight;
 mod readiness;
 mod record;
 mod reference;
+mod rotation;
 mod secrets;
 mod site;
 mod snapshot;
@@ -26,6 +28,7 @@ mod storage_class;
 mod sync;
 mod throw_away;
 mod validation;
+mod vault_credentials;
 mod vault_place;
 mod workload;
 
@@ -35,6 +38,7 @@ pub use guard::{Answers, Door};
 pub use preflight::preflight;
 pub use record::InstallationRecord;
 pub use reference::{FileProblem, problem_of, problems};
+pub use rotation::{Finding as AccessFinding, Rotated, audit as audit_access, rotate as rotate_access};
 pub use site::{Options, Site};
 pub use source::Source;
 pub use vault_place::VaultPlace;
@@ -49,6 +53,7 @@ pub fn steps(site: &Arc<Site>) -> Vec<Box<dyn AnyStep>> {
         Box::new(cluster::ClusterStep(site())),
         Box::new(storage_class::StorageClassStep(site())),
         Box::new(secrets::SecretsStep(site())),
+        Box::new(vault_credentials::VaultCredentialsStep(site())),
         Box::new(chart::ChartStep::secrets_operator(site())),
         Box::new(chart::ChartStep::argocd(site())),
         Box::new(app_of_apps::AppOfAppsStep(site())),

@@ -18,7 +18,8 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// The folder of the tools; says so when there is none, and the test is skipped.
 pub fn tools() -> Option<PathBuf> {
     let process = Process::from_system();
-    let folder = process.variable("RSP_INSTALL_TOOLS").map_or_else(|| process.cache().join("tools/current"), PathBuf::from);
+    let folder =
+        process.variable("RSP_INSTALL_TOOLS").map_or_else(|| process.cache().join("tools/current"), PathBuf::from);
     if folder.join("kube-apiserver").exists() {
         return Some(folder);
     }

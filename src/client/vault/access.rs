@@ -101,6 +101,19 @@ impl Vault {
         Ok(reply.read::<Envelope<RoleId>>("GET role-id")?.map(|envelope| envelope.data.role_id))
     }
 
+    /// One SecretID of an AppRole by its handle; nothing when it ended or was destroyed.
+    pub async fn secret_id(&self, role: &str, accessor: &str) -> Result<Option<SecretIdInfo>, VaultError> {
+        self.0.outlet.counters().read(System::Vault);
+        let body = json!({ "secret_id_accessor": accessor });
+        let path = vec!["auth", "approle", "role", role, "secret-id-accessor", "lookup"];
+        match self.send(Request::post(path, &body)).await {
+            Ok(reply) => Ok(reply.read::<Envelope<SecretIdInfo>>("POST lookup")?.map(|envelope| envelope.data)),
+            // Older servers answer so for a handle that they do not know.
+            Err(VaultError::Refused { status: 500, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// All SecretIDs of an AppRole; one that ends meanwhile is left out.
     pub async fn secret_ids(&self, role: &str) -> Result<Vec<SecretIdInfo>, VaultError> {
         let reply = self.send(Request::list(vec!["auth", "approle", "role", role, "secret-id"])).await?;
@@ -109,17 +122,7 @@ impl Vault {
             reply.read::<Envelope<Keys>>("LIST secret-id")?.map(|envelope| envelope.data.keys).unwrap_or_default();
         let mut infos = Vec::new();
         for accessor in keys {
-            self.0.outlet.counters().read(System::Vault);
-            let body = json!({ "secret_id_accessor": accessor });
-            let path = vec!["auth", "approle", "role", role, "secret-id-accessor", "lookup"];
-            match self.send(Request::post(path, &body)).await {
-                Ok(reply) => {
-                    infos.extend(reply.read::<Envelope<SecretIdInfo>>("POST lookup")?.map(|envelope| envelope.data))
-                }
-                // Vault answers so for an accessor that has just ended.
-                Err(VaultError::Refused { status: 500, .. }) => {}
-                Err(error) => return Err(error),
-            }
+            infos.extend(self.secret_id(role, &accessor).await?);
         }
         Ok(infos)
     }

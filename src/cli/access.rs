@@ -1,0 +1,69 @@
+//! `rsp-install access rotate|audit`: the secrets operator's login to Vault.
+
+use super::args::CheckoutArgs;
+use super::{Answer, Door};
+use crate::error::{Failure, Kind};
+use crate::install::{self, AccessFinding, Options, Rotated, Site};
+use clap::Subcommand;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// What can be done with access.
+#[derive(Subcommand)]
+pub enum AccessCommand {
+    /// Give the secrets operator a new SecretID, prove it, and destroy this cluster's older ones.
+    Rotate(CheckoutArgs),
+    /// Look for missing roles, wrong policies and credentials that end soon; writes nothing.
+    Audit(CheckoutArgs),
+}
+
+/// `rsp-install access rotate`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RotateDocument {
+    /// The environment.
+    pub environment: String,
+    /// What was done.
+    #[serde(flatten)]
+    pub rotated: Rotated,
+}
+
+/// `rsp-install access audit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessDocument {
+    /// The environment.
+    pub environment: String,
+    /// What is wrong.
+    pub findings: Vec<AccessFinding>,
+}
+
+/// Runs one of them.
+pub(super) async fn run(door: &Door, command: &AccessCommand) -> Result<Answer, Failure> {
+    let (AccessCommand::Rotate(checkout) | AccessCommand::Audit(checkout)) = command;
+    let site = Site::new(door.environment(checkout)?, door.process.clone(), door.run.clone(), Options::default());
+    let environment = site.name().to_owned();
+    match command {
+        AccessCommand::Rotate(_) => {
+            let rotated = install::rotate_access(&site).await?;
+            let (role, count) = (&rotated.role, rotated.destroyed.len());
+            let text =
+                format!("AppRole {role}: the operator uses a new SecretID; {count} older of this cluster destroyed\n");
+            Answer::done(&RotateDocument { environment, rotated }, text)
+        }
+        AccessCommand::Audit(_) => {
+            let findings = install::audit_access(&site).await?;
+            let mut text = String::new();
+            for AccessFinding { object, message } in &findings {
+                let _ = writeln!(text, "{object}: {message}");
+            }
+            let clean = findings.is_empty();
+            if clean {
+                text = format!("the access of {environment} to Vault is as it should be\n");
+            }
+            let answer = Answer::done(&AccessDocument { environment, findings }, text)?;
+            Ok(if clean { answer } else { answer.ending(Some(Kind::Pending)) })
+        }
+    }
+}
