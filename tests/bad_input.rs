@@ -117,7 +117,8 @@ fn an_unknown_branch_and_repository_are_named() {
 
 #[test]
 fn a_repository_that_is_not_phalanx_is_refused() {
-    let Some((_checkout, program)) = case(&[("environments/values.yaml", ""), ("environments/Chart.yaml", "")], &[]) else {
+    let Some((_checkout, program)) = case(&[("environments/values.yaml", ""), ("environments/Chart.yaml", "")], &[])
+    else {
         return;
     };
     refused(&program, 6, &["phalanx"]);
@@ -138,7 +139,8 @@ fn an_unknown_context_lists_those_that_are_there() {
 
 #[test]
 fn another_server_than_declared_is_refused_before_anything_is_asked() {
-    let Some((_checkout, program)) = case(&[], &[("server: 'https://127.0.0.1:9'", "server: 'https://prod.example.org'")])
+    let Some((_checkout, program)) =
+        case(&[], &[("server: 'https://127.0.0.1:9'", "server: 'https://prod.example.org'")])
     else {
         return;
     };

@@ -15,13 +15,18 @@ use std::path::{Path, PathBuf};
 
 /// The program with the sandbox's environment file, and a helm that writes down how it was called.
 fn sandbox_program(repository: &Path) -> Option<Program> {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("environments/sandbox.yaml")).unwrap();
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("environments/sandbox.yaml")).unwrap();
     let text = text.replace("../target/phalanx", repository.to_str().unwrap());
     let program = Program::new(&[("sandbox", text)]);
     let helm = program.tools()?.join("helm");
     let (bin, log) = (program.path().join("bin"), program.path().join("helm-calls"));
     std::fs::create_dir(&bin).unwrap();
-    let script = format!("#!/bin/sh\n{{ printf '%s\\n' \"$@\"; env; }} >>'{}'\nexec '{}' \"$@\"\n", log.display(), helm.display());
+    let script = format!(
+        "#!/bin/sh\n{{ printf '%s\\n' \"$@\"; env; }} >>'{}'\nexec '{}' \"$@\"\n",
+        log.display(),
+        helm.display()
+    );
     std::fs::write(bin.join("helm"), script).unwrap();
     std::fs::set_permissions(bin.join("helm"), std::fs::Permissions::from_mode(0o755)).unwrap();
     Some(program)
@@ -79,7 +84,8 @@ fn a_plan_before_the_cluster_says_what_is_known_after(program: &Program) -> Said
     let document = plan.json();
     fits("plan", &document);
     assert_eq!(document["changes"][0]["step"], "cluster");
-    let unknown: Vec<&str> = document["unknown"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
+    let unknown: Vec<&str> =
+        document["unknown"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
     for step in ["storage", "secrets", "argocd", "appOfApps", "sync"] {
         assert!(unknown.contains(&step), "{step} is not in {unknown:?}");
     }
@@ -88,7 +94,8 @@ fn a_plan_before_the_cluster_says_what_is_known_after(program: &Program) -> Said
 }
 
 async fn everything_is_synced_and_healthy(info: &SandboxInfo, repository: &Path) {
-    let head = std::process::Command::new("git").arg("-C").arg(repository).args(["rev-parse", "main"]).output().unwrap();
+    let head =
+        std::process::Command::new("git").arg("-C").arg(repository).args(["rev-parse", "main"]).output().unwrap();
     let commit = String::from_utf8(head.stdout).unwrap().trim().to_owned();
     let kind = resource("argoproj.io/v1alpha1", "Application");
     let api: Api<DynamicObject> = Api::namespaced_with(client(info).await, "argocd", &kind);
@@ -123,7 +130,9 @@ fn vault_writes(info: &SandboxInfo) -> Vec<String> {
     let requests = events.iter().filter(|event| event["type"] == "request").map(|event| &event["request"]);
     let written = |request: &&Value| {
         let path = request["path"].as_str().unwrap_or_default();
-        let login = path == "auth/approle/login" || path.starts_with("auth/token/renew") || path.starts_with("auth/token/lookup");
+        let login = path == "auth/approle/login"
+            || path.starts_with("auth/token/renew")
+            || path.starts_with("auth/token/lookup");
         !login && !["read", "list"].contains(&request["operation"].as_str().unwrap_or_default())
     };
     requests.filter(written).map(|request| format!("{} {}", request["operation"], request["path"])).collect()
@@ -150,7 +159,11 @@ fn the_status_shows_every_application(program: &Program) -> Said {
     let document = status.json();
     fits("status", &document);
     let applications = document["applications"].as_array().unwrap();
-    assert!(applications.iter().any(|application| application["name"] == "gafaelfawr" && application["health"] == "Healthy"));
+    assert!(
+        applications
+            .iter()
+            .any(|application| application["name"] == "gafaelfawr" && application["health"] == "Healthy")
+    );
     assert!(document["steps"].as_array().unwrap().iter().all(|step| step["status"] == "converged"), "{document:#}");
     status
 }
@@ -186,7 +199,13 @@ async fn no_secret_is_anywhere(program: &Program, info: &SandboxInfo, outputs: &
     for render in std::fs::read_dir(program.path().join("cache/renders")).unwrap() {
         places.push(read(render.unwrap().path()));
     }
-    for (group_version, kind) in [("v1", "Secret"), ("v1", "ConfigMap"), ("argoproj.io/v1alpha1", "Application"), ("ricoberger.de/v1alpha1", "VaultSecret"), ("v1", "Namespace")] {
+    for (group_version, kind) in [
+        ("v1", "Secret"),
+        ("v1", "ConfigMap"),
+        ("argoproj.io/v1alpha1", "Application"),
+        ("ricoberger.de/v1alpha1", "VaultSecret"),
+        ("v1", "Namespace"),
+    ] {
         let api: Api<DynamicObject> = Api::all_with(client(info).await, &resource(group_version, kind));
         for object in api.list(&ListParams::default()).await.unwrap() {
             let annotations = serde_json::to_string(object.annotations()).unwrap();
@@ -203,7 +222,9 @@ fn another_environment_may_not_use_the_cluster(program: &Program, info: &Sandbox
     let own = std::fs::read_to_string(program.path().join("environments/sandbox.yaml")).unwrap();
     let cluster = format!(
         "cluster: {{existing: {{kubeconfig: {}, context: {}, server: '{}'}}}}",
-        info.kubeconfig.display(), info.context, info.server
+        info.kubeconfig.display(),
+        info.context,
+        info.server
     );
     let other = own.replace("name: sandbox\n", "name: other\n").replace("cluster: {sandbox: {}}", &cluster);
     program.write("environments/other.yaml", &other);

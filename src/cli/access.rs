@@ -21,7 +21,7 @@ pub enum AccessCommand {
 /// `rsp-install access rotate`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct RotateDocument {
+pub(super) struct RotateDocument {
     /// The environment.
     pub environment: String,
     /// What was done.
@@ -32,7 +32,7 @@ pub struct RotateDocument {
 /// `rsp-install access audit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct AccessDocument {
+pub(super) struct AccessDocument {
     /// The environment.
     pub environment: String,
     /// What is wrong.

@@ -7,13 +7,11 @@
 use super::record::InstallationRecord;
 use super::site::Site;
 use super::snapshot::{ARGOCD, ARGOCD_API};
-use crate::client::kubernetes::{Difference, covers};
+use crate::client::kubernetes::{Difference, Patchable, covers};
 use crate::engine::{Describe, Described, Observation, Run, Step};
 use crate::environment::Level;
 use crate::error::{Failure, Kind};
-use kube::ResourceExt as _;
-use kube::api::DynamicObject;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Never automated, whatever the level.
@@ -26,8 +24,8 @@ pub(super) struct HandOffStep(pub Arc<Site>);
 pub(super) enum HandOffChange {
     /// An Application syncs by itself from now on.
     Automate {
-        /// The fields that we set.
-        object: Box<DynamicObject>,
+        /// Its name.
+        name: String,
     },
     /// The record is written.
     Record(Box<InstallationRecord>),
@@ -36,9 +34,7 @@ pub(super) enum HandOffChange {
 impl Describe for HandOffChange {
     fn describe(&self) -> Described {
         match self {
-            Self::Automate { object } => {
-                Described::new("automate", format!("Application {ARGOCD}/{}", object.name_any()))
-            }
+            Self::Automate { name } => Described::new("automate", format!("Application {ARGOCD}/{name}")),
             Self::Record(_) => Described::new("create", "record of the installation"),
         }
     }
@@ -46,7 +42,7 @@ impl Describe for HandOffChange {
 
 /// What is not handed over yet.
 pub(super) struct HandOff {
-    not_automated: Vec<DynamicObject>,
+    not_automated: Vec<String>,
     record: Option<InstallationRecord>,
 }
 
@@ -74,10 +70,8 @@ impl Step for HandOffStep {
             let names =
                 children.applications.iter().map(kube::ResourceExt::name_any).chain([source.parent().to_owned()]);
             for name in names.filter(|name| !NEVER_AUTOMATED.contains(&name.as_str())) {
-                let wanted = automated(&name)?;
-                let as_wanted = |live: &DynamicObject| covers(&live.data["spec"], &wanted.data["spec"]);
-                if live.get(&name).is_some_and(|live| !as_wanted(live)) {
-                    not_automated.push(wanted);
+                if live.get(&name).is_some_and(|live| !covers(&live.data, &automated())) {
+                    not_automated.push(name);
                 }
             }
         }
@@ -89,8 +83,7 @@ impl Step for HandOffStep {
     }
 
     fn plan(&self, observed: &HandOff) -> Result<Vec<HandOffChange>, Failure> {
-        let automate =
-            observed.not_automated.iter().map(|object| HandOffChange::Automate { object: Box::new(object.clone()) });
+        let automate = observed.not_automated.iter().map(|name| HandOffChange::Automate { name: name.clone() });
         let record = observed.record.iter().map(|record| HandOffChange::Record(Box::new(record.clone())));
         Ok(automate.chain(record).collect())
     }
@@ -99,7 +92,11 @@ impl Step for HandOffStep {
         let Some(snapshot) = self.0.snapshot().await? else { return Ok(()) };
         let cluster = snapshot.cluster();
         match change {
-            HandOffChange::Automate { object } => drop(cluster.apply(object, Difference::Differs).await?),
+            HandOffChange::Automate { name } => {
+                let (group_version, kind) = (ARGOCD_API, "Application");
+                let target = Patchable { group_version, kind, namespace: ARGOCD.to_owned(), name: name.clone() };
+                cluster.merge(&target, &automated()).await?;
+            }
             HandOffChange::Record(record) => {
                 let object = record.to_object().map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
                 cluster.apply(&object, Difference::Missing).await?;
@@ -124,13 +121,8 @@ impl HandOffStep {
     }
 }
 
-/// The one field of an Application that is ours: it survives a sync of the parent, whose manifest does not have it.
-fn automated(name: &str) -> Result<DynamicObject, Failure> {
-    serde_json::from_value(json!({
-        "apiVersion": ARGOCD_API,
-        "kind": "Application",
-        "metadata": {"name": name, "namespace": ARGOCD},
-        "spec": {"syncPolicy": {"automated": {"prune": false, "selfHeal": false}}},
-    }))
-    .map_err(|error| Failure::new(Kind::Failed, error.to_string()))
+/// The one field of an Application that is ours: it survives a sync of the parent, whose manifest does not have it. It is
+/// merged, not applied: an apply of this alone would take back what we applied of the parent.
+fn automated() -> Value {
+    json!({"spec": {"syncPolicy": {"automated": {"prune": false, "selfHeal": false}}}})
 }
