@@ -134,7 +134,7 @@ fn status_text(info: &SandboxInfo) -> String {
     }
     match info.state {
         SandboxState::Absent | SandboxState::Stopped | SandboxState::Failed => {
-            text.push_str("next: rsp-install sandbox up\n")
+            text.push_str("next: rsp-install sandbox up\n");
         }
         _ => {
             let _ = writeln!(text, "  kubeconfig {}", info.kubeconfig.display());
