@@ -1,5 +1,7 @@
 //! The sandbox comes up, stays up, comes back, and goes away without a trace.
 
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test that panics has failed")]
+
 mod sandbox_common;
 
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -27,7 +29,7 @@ async fn a_sandbox_survives_crashes_and_restarts_and_leaves_nothing_behind() {
     eprintln!("MEASURED: first start {:.1} s", begun.elapsed().as_secs_f64());
     everything_is_ready_and_private(&first);
     put_something_into(&first).await;
-    requests_are_written_down(&first).await;
+    requests_are_written_down(&first);
 
     up_again_is_quick_and_changes_nothing(&trial, &first).await;
     a_server_that_dies_is_started_again(&trial, &first).await;
@@ -116,7 +118,7 @@ async fn what_was_put_in_is_there(info: &SandboxInfo) {
 }
 
 /// Counts can be taken from the audit logs as soon as the answer is there.
-async fn requests_are_written_down(info: &SandboxInfo) {
+fn requests_are_written_down(info: &SandboxInfo) {
     let requests = audit(&info.kubernetes_audit_log);
     let ours = |name: &str| {
         let found: Vec<&Value> = requests
@@ -212,6 +214,8 @@ async fn a_server_that_cannot_live_is_named_with_the_end_of_its_log() {
         "{said}"
     );
     eventually("no process is left", || async { processes_of(&trial.state()).is_empty() }).await;
+    assert_eq!(trial.sandbox.status().unwrap().state, SandboxState::Failed);
+    assert_eq!(trial.sandbox.up().await.unwrap().state, SandboxState::Ready, "the fault is not remembered");
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! What kwok's pods do not do is done by the stand-ins, and Argo CD really syncs.
 
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test that panics has failed")]
+
 mod sandbox_common;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service};
 use k8s_openapi::api::networking::v1::Ingress;
-use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, ResourceExt as _};
 use reqwest::Method;
-use rsp_install::sandbox::SandboxInfo;
+use rsp_install::sandbox::{SandboxInfo, SandboxState, ServerState};
 use sandbox_common::*;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -26,6 +29,7 @@ async fn the_stand_ins_do_what_no_pod_does_and_argo_cd_syncs() {
     certificates_become_ready(&client).await;
     a_vault_secret_becomes_a_secret_with_the_operators_own_login(&client, &info).await;
     argo_cd_syncs_a_local_repository(&client, &tools, trial.place.path()).await;
+    argo_cds_processes_follow_its_pods(&client, &trial).await;
 }
 
 async fn a_claim_gets_a_volume_when_its_class_says_so(client: &Client) {
@@ -60,7 +64,7 @@ async fn a_claim_gets_a_volume_when_its_class_says_so(client: &Client) {
     apply(client, Some("demo"), pod).await;
     eventually("the second claim is bound", || async { phase("second").await == "Bound" }).await;
 
-    claims.delete("first", &Default::default()).await.unwrap();
+    claims.delete("first", &DeleteParams::default()).await.unwrap();
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
     eventually("the released volume is gone", || async {
         volumes.list(&ListParams::default()).await.unwrap().items.len() == 1
@@ -155,7 +159,7 @@ async fn a_vault_secret_becomes_a_secret_with_the_operators_own_login(client: &C
     };
     assert!(logins(info) > 0, "the operator logged in with the AppRole");
 
-    secrets.delete("app", &Default::default()).await.unwrap();
+    secrets.delete("app", &DeleteParams::default()).await.unwrap();
     eventually("a deleted Secret comes back", || async { url().await.is_some() }).await;
 
     // New credentials in the Secret, the old ones revoked: the running pod does not notice, a new one reads them.
@@ -167,7 +171,7 @@ async fn a_vault_secret_becomes_a_secret_with_the_operators_own_login(client: &C
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     assert_eq!(logins(info), before, "nothing is read again while the pod runs");
     let pods: Api<Pod> = Api::namespaced(client.clone(), "vault-secrets-operator");
-    pods.delete("operator-0", &Default::default()).await.unwrap();
+    pods.delete("operator-0", &DeleteParams::default()).await.unwrap();
     operator_pod(client, "operator-1").await;
     eventually("the new pod logs in", || async { logins(info) > before }).await;
     vault(info, Method::POST, "secret/data/phalanx/x/app", json!({"data": {"password": "three"}})).await;
@@ -253,7 +257,31 @@ async fn argo_cd_syncs_a_local_repository(client: &Client, tools: &Path, place: 
     assert_eq!(services.get("hello").await.unwrap().name_any(), "hello");
 }
 
-/// A repository with a kustomization and a chart: both programs are found by the repository server.
+async fn argo_cds_processes_follow_its_pods(client: &Client, trial: &Trial) {
+    let server = |name: &str| {
+        let servers = trial.sandbox.status().unwrap().servers;
+        servers.into_iter().find(|server| server.name == name).unwrap()
+    };
+    let before = server("argocd-application-controller").pid.unwrap();
+    let pods: Api<Pod> = Api::namespaced(client.clone(), "argocd");
+    pods.delete("argocd-application-controller-0", &DeleteParams::default()).await.unwrap();
+    eventually("a new pod is a new process", || async {
+        let now = server("argocd-application-controller");
+        now.state == ServerState::Ready && now.pid != Some(before)
+    })
+    .await;
+    let none = json!({"spec": {"replicas": 0}});
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), "argocd");
+    deployments.patch("argocd-repo-server", &PatchParams::default(), &Patch::Merge(&none)).await.unwrap();
+    eventually("without a pod there is no process", || async {
+        server("argocd-repo-server").state == ServerState::Stopped
+    })
+    .await;
+    let state = trial.sandbox.up().await.unwrap().state;
+    assert_eq!(state, SandboxState::Ready, "the sandbox does not need Argo CD");
+}
+
+/// A repository with a kustomization, whose program the repository server must find.
 fn repository(place: &Path) -> (String, String) {
     let root = place.join("repository");
     std::fs::create_dir_all(root.join("hello")).unwrap();

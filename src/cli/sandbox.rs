@@ -44,16 +44,16 @@ pub enum SandboxCommand {
     },
 }
 
-/// Which sandbox.
+/// Which sandbox: the one of the environment that `--env` names.
 #[derive(Args)]
 pub struct Which {
-    /// The sandbox's name; several can run side by side.
-    #[arg(long, value_name = "NAME", default_value = "sandbox")]
-    name: String,
     /// Its state folder, if not the one under the cache folder.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 }
+
+/// The environment whose sandbox is meant when none is named.
+const USUAL: &str = "sandbox";
 
 /// Runs one of the hidden commands. They come before everything else: they need to be the only thread.
 pub(super) fn run_hidden(command: &SandboxCommand) -> Option<ExitCode> {
@@ -81,7 +81,7 @@ pub(super) async fn run(door: &Door, command: &SandboxCommand) -> Result<Answer,
         SandboxCommand::Down { which, keep } => {
             let removed = sandbox(door, which)?.down(*keep).await?;
             let data = if removed.deleted { "its data deleted" } else { "nothing deleted" };
-            let text = format!("sandbox {}: {} processes ended, {data}\n", removed.name, removed.ended);
+            let text = format!("the sandbox of {}: {} processes ended, {data}\n", removed.name, removed.ended);
             Answer::done(&removed, text)
         }
         SandboxCommand::Status(which) => {
@@ -95,7 +95,8 @@ pub(super) async fn run(door: &Door, command: &SandboxCommand) -> Result<Answer,
 }
 
 fn sandbox(door: &Door, which: &Which) -> Result<Sandbox, Failure> {
-    let mut settings = Settings::new(&which.name, &door.process)?;
+    let name = door.global.env.as_deref().unwrap_or(USUAL);
+    let mut settings = Settings::new(name, &door.process)?;
     if let Some(state) = &which.state {
         settings.state = door.process.directory.join(state);
     }
@@ -105,10 +106,10 @@ fn sandbox(door: &Door, which: &Which) -> Result<Sandbox, Failure> {
 
 fn up_text(info: &SandboxInfo, seconds: f64) -> String {
     let SandboxInfo { name, kubeconfig, vault_address, vault_token_file, .. } = info;
-    let mut text = format!("sandbox {name} is ready ({seconds:.1} s)\n");
+    let mut text = format!("the sandbox of {name} is ready ({seconds:.1} s)\n");
     let _ = writeln!(text, "  export KUBECONFIG={}", kubeconfig.display());
     let _ = writeln!(text, "  export VAULT_ADDR={vault_address} VAULT_TOKEN=$(cat {})", vault_token_file.display());
-    let _ = writeln!(text, "next: rsp-install --env sandbox, or rsp-install sandbox down");
+    let _ = writeln!(text, "next: rsp-install --env {name}, or rsp-install sandbox down --env {name}");
     text
 }
 
@@ -121,7 +122,7 @@ fn status_text(info: &SandboxInfo) -> String {
         SandboxState::Stopping => "stopping",
         SandboxState::Failed => "failed",
     };
-    let mut text = format!("sandbox {} is {state}\n", info.name);
+    let mut text = format!("the sandbox of {} is {state}\n", info.name);
     for server in &info.servers {
         let state = match server.state {
             ServerState::Starting => "starting",
@@ -134,7 +135,7 @@ fn status_text(info: &SandboxInfo) -> String {
     }
     match info.state {
         SandboxState::Absent | SandboxState::Stopped | SandboxState::Failed => {
-            text.push_str("next: rsp-install sandbox up\n")
+            let _ = writeln!(text, "next: rsp-install sandbox up --env {}", info.name);
         }
         _ => {
             let _ = writeln!(text, "  kubeconfig {}", info.kubeconfig.display());

@@ -23,7 +23,7 @@ const PROBE: Duration = Duration::from_millis(40);
 const GRACE: Duration = Duration::from_secs(5);
 /// So many ends within [`SPAN`] are too many.
 const TOO_MANY: usize = 5;
-const SPAN: Duration = Duration::from_secs(60);
+const SPAN: Duration = Duration::from_mins(1);
 
 /// What is done each time a server answers, before it counts as ready.
 pub(super) type Prepare = Arc<dyn Fn() -> BoxFuture<'static, Result<(), SandboxError>> + Send + Sync>;
@@ -196,7 +196,7 @@ impl Keeper {
     }
 
     fn tell(&self, state: ServerState, process: Option<ProcessMark>) {
-        self.shared.recorder.server(self.server.name, self.server.port, state, process);
+        self.shared.recorder.server(&self.server, state, process);
         self.told.send_replace(state == ServerState::Ready);
     }
 }

@@ -18,8 +18,8 @@ pub(super) struct ProcessMark {
 impl ProcessMark {
     /// The mark of a process that is running now.
     pub(super) fn of(pid: i32) -> Option<Self> {
-        let (state, start_ticks) = stat(pid)?;
-        (state != 'Z').then(|| Self { pid, boot_id: boot_id(), start_ticks })
+        let start_ticks = started(pid)?;
+        Some(Self { pid, boot_id: boot_id(), start_ticks })
     }
 
     /// This very process.
@@ -29,8 +29,7 @@ impl ProcessMark {
 
     /// Whether that process still runs; one that has ended and waits for its parent to look does not.
     pub(super) fn is_alive(&self) -> bool {
-        self.boot_id == boot_id()
-            && stat(self.pid).is_some_and(|(state, start)| state != 'Z' && start == self.start_ticks)
+        self.boot_id == boot_id() && started(self.pid) == Some(self.start_ticks)
     }
 
     /// Sends a signal to that process, and to no other.
@@ -49,15 +48,16 @@ fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
-/// State and start time of a process. The name in `/proc/PID/stat` may hold anything, even spaces and brackets: what
-/// follows its last bracket is regular.
-fn stat(pid: i32) -> Option<(char, u64)> {
+/// When a process started, in ticks since the boot; nothing when it has ended. A process whose first thread is a zombie
+/// has not ended while others still run: they hold its files and ports.
+fn started(pid: i32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold anything, even spaces and brackets: what follows its last bracket is regular.
     let (_, fields) = text.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace();
-    let state = fields.next()?.chars().next()?;
-    let start = fields.nth(18)?.parse().ok()?;
-    Some((state, start))
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let (state, threads, start) = (fields.first()?, fields.get(17)?, fields.get(19)?);
+    let ended = *state == "Z" && threads.parse::<u32>().ok()? <= 1;
+    if ended { None } else { start.parse().ok() }
 }
 
 #[cfg(test)]

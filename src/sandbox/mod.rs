@@ -73,7 +73,7 @@ impl Sandbox {
         if !folder.is_ours() {
             return Ok(removed);
         }
-        let _lock = up::lock(&folder, self.deadline).await?;
+        let Some(_lock) = up::lock(&folder, self.deadline).await? else { return Ok(removed) };
         if let Some(record) = Record::read(&folder)? {
             removed.ended = up::end_all(&folder, &record, self.deadline).await?;
         }
@@ -117,14 +117,11 @@ fn state(folder: &Folder, record: Option<&Record>) -> SandboxState {
     match record {
         _ if !folder.is_ours() => SandboxState::Absent,
         Some(record) if record.phase == Phase::Failed => SandboxState::Failed,
-        Some(record) if record.daemon.is_alive() => match record.phase {
-            Phase::Stopping => SandboxState::Stopping,
-            Phase::Ready if servers_now(record).iter().all(|server| server.state == ServerState::Ready) => {
-                SandboxState::Ready
-            }
-            _ => SandboxState::Starting,
-        },
-        _ => SandboxState::Stopped,
+        Some(record) if !record.daemon.is_alive() => SandboxState::Stopped,
+        Some(record) if record.phase == Phase::Stopping => SandboxState::Stopping,
+        Some(record) if record.is_ready() => SandboxState::Ready,
+        Some(_) => SandboxState::Starting,
+        None => SandboxState::Stopped,
     }
 }
 

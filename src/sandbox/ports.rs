@@ -42,7 +42,7 @@ impl Ports {
     fn fresh() -> std::io::Result<Self> {
         let mut held = Vec::new();
         let mut next = || {
-            let listener = listen(0)?;
+            let listener = find()?;
             let port = listener.local_addr()?.port();
             held.push(listener);
             Ok::<_, std::io::Error>(port)
@@ -77,6 +77,15 @@ impl Ports {
             self.application_controller,
         ]
     }
+}
+
+/// Below the range from which the kernel takes a port for every connection that somebody opens: one from there may be
+/// in use whenever the sandbox comes back.
+const RANGE: std::ops::Range<u16> = 10_240..32_000;
+
+fn find() -> std::io::Result<TcpListener> {
+    let mut tries = (0..200).map(|_| listen(rand::random_range(RANGE)));
+    tries.find_map(Result::ok).map_or_else(|| listen(0), Ok)
 }
 
 fn listen(port: u16) -> std::io::Result<TcpListener> {

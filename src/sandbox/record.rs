@@ -1,6 +1,7 @@
 //! What the daemon tells: a file that it rewrites whenever something changes, and that everybody else only reads.
 
 use super::folder::Folder;
+use super::keeper::Server;
 use super::mark::ProcessMark;
 use super::{SandboxError, ServerState, ServerStatus};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub(super) struct Fault {
 pub(super) struct Entry {
     /// For people.
     pub status: ServerStatus,
+    /// Whether the sandbox is not ready without it.
+    pub essential: bool,
     /// Its process, while it runs.
     pub process: Option<ProcessMark>,
 }
@@ -60,6 +63,25 @@ impl Record {
     /// Reads the record of the folder; nothing when no daemon ever ran there.
     pub(super) fn read(folder: &Folder) -> Result<Option<Self>, SandboxError> {
         folder.read_json(FILE)
+    }
+
+    /// Removes the record of an earlier daemon, so that nobody takes its words for the new one's.
+    pub(super) fn forget(folder: &Folder) -> Result<(), SandboxError> {
+        let path = folder.path(FILE);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(SandboxError::file("remove", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether everything is there that a user of the sandbox counts on.
+    pub(super) fn is_ready(&self) -> bool {
+        let ready = |entry: &Entry| {
+            entry.status.state == ServerState::Ready && entry.process.as_ref().is_some_and(ProcessMark::is_alive)
+        };
+        self.phase == Phase::Ready && self.servers.iter().filter(|entry| entry.essential).all(ready)
     }
 
     /// Every process that the sandbox started and that still runs, the daemon first.
@@ -94,7 +116,8 @@ impl Recorder {
     }
 
     /// A server changed.
-    pub(super) fn server(&self, name: &str, port: u16, state: ServerState, process: Option<ProcessMark>) {
+    pub(super) fn server(&self, server: &Server, state: ServerState, process: Option<ProcessMark>) {
+        let name = server.name;
         self.change(|record| {
             let known = record.servers.iter().position(|entry| entry.status.name == name);
             let index = known.unwrap_or_else(|| {
@@ -102,11 +125,11 @@ impl Recorder {
                     name: name.to_owned(),
                     state,
                     pid: None,
-                    address: format!("127.0.0.1:{port}"),
+                    address: format!("127.0.0.1:{}", server.port),
                     log: self.folder.log(name),
                     starts: 0,
                 };
-                record.servers.push(Entry { status, process: None });
+                record.servers.push(Entry { status, essential: server.essential, process: None });
                 record.servers.len() - 1
             });
             let entry = &mut record.servers[index];

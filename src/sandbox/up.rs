@@ -9,8 +9,9 @@ use crate::engine::{Deadline, Event, Events};
 use crate::process::Process;
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::process::{Command, Stdio};
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How often the record is read; the daemon and its callers share nothing but this file.
@@ -39,9 +40,14 @@ pub(super) async fn up(
     process: &Process,
 ) -> Result<Record, SandboxError> {
     let folder = Folder::new(&settings.state);
-    folder.create()?;
-    let _lock = lock(&folder, deadline).await?;
-    let mut follow = Follow { folder: &folder, events, deadline, begun: Instant::now(), told: BTreeSet::new() };
+    let _lock = loop {
+        folder.create()?;
+        if let Some(lock) = lock(&folder, deadline).await? {
+            break lock;
+        }
+    };
+    let told = BTreeSet::new();
+    let mut follow = Follow { folder: &folder, events, deadline, begun: Instant::now(), told, daemon: None };
     if let Some(record) = Record::read(&folder)? {
         if record.daemon.is_alive() && matches!(record.phase, Phase::Starting | Phase::Ready) {
             return follow.until_ready().await;
@@ -51,18 +57,20 @@ pub(super) async fn up(
     let tools = Tools::find(&settings.tools, process)?;
     Stored { name: settings.name.clone(), tools }.write(&folder)?;
     folder.forget_logs()?;
-    start_daemon(settings, &folder, process)?;
+    Record::forget(&folder)?;
+    follow.daemon = Some(start_daemon(settings, &folder, process)?);
     follow.until_ready().await
 }
 
-/// Holds off another `up` or `down` of the same sandbox.
-pub(super) async fn lock(folder: &Folder, deadline: Deadline) -> Result<File, SandboxError> {
+/// Holds off another `up` or `down` of the same sandbox; nothing when such a `down` has removed the folder.
+pub(super) async fn lock(folder: &Folder, deadline: Deadline) -> Result<Option<File>, SandboxError> {
     let path = folder.path("lock");
     let file = File::create(&path).map_err(SandboxError::file("lock", &path))?;
     while file.try_lock().is_err() {
         pause(folder, deadline, || "another `sandbox up` or `sandbox down`".into()).await?;
     }
-    Ok(file)
+    let same = |held: Metadata| std::fs::metadata(&path).is_ok_and(|named| named.ino() == held.ino());
+    Ok(file.metadata().is_ok_and(same).then_some(file))
 }
 
 /// Waits until no process of an earlier daemon is left; the daemon itself is asked to end, orphans are killed.
@@ -91,7 +99,7 @@ pub(super) async fn end_all(folder: &Folder, record: &Record, deadline: Deadline
     Ok(count)
 }
 
-fn start_daemon(settings: &Settings, folder: &Folder, process: &Process) -> Result<(), SandboxError> {
+fn start_daemon(settings: &Settings, folder: &Folder, process: &Process) -> Result<Child, SandboxError> {
     let scratch = folder.path("data/argocd");
     let passed_on = PASSED_ON.iter().filter_map(|name| Some((*name, process.variable(name)?)));
     Command::new(&settings.program)
@@ -107,7 +115,6 @@ fn start_daemon(settings: &Settings, folder: &Folder, process: &Process) -> Resu
         .stdout(folder.open_log("daemon")?)
         .stderr(folder.open_log("daemon")?)
         .spawn()
-        .map(drop)
         .map_err(|source| SandboxError::Start { program: settings.program.clone(), source })
 }
 
@@ -126,11 +133,12 @@ struct Follow<'a> {
     deadline: Deadline,
     begun: Instant,
     told: BTreeSet<String>,
+    /// The daemon, if it was started here.
+    daemon: Option<Child>,
 }
 
 impl Follow<'_> {
     async fn until_ready(&mut self) -> Result<Record, SandboxError> {
-        let spawned = Instant::now();
         loop {
             let record = Record::read(self.folder)?.filter(|record| record.daemon.is_alive() || record.fault.is_some());
             match record {
@@ -139,17 +147,23 @@ impl Follow<'_> {
                     if let Some(fault) = &record.fault {
                         return Err(self.died(&fault.server, fault.reason.clone()));
                     }
-                    let all = record.servers.iter().all(|entry| entry.status.state == ServerState::Ready);
-                    if record.phase == Phase::Ready && all {
+                    if record.is_ready() {
                         return Ok(record);
                     }
                 }
-                // It writes its record first thing; a fault that it could not even record is in its log.
-                None if spawned.elapsed() > Duration::from_secs(5) => return Err(self.died("daemon", "ended".into())),
-                None => {}
+                None => self.check_daemon()?,
             }
             pause(self.folder, self.deadline, || self.waiting()).await?;
         }
+    }
+
+    /// The daemon writes its record first thing; what kept it from that is in its log.
+    fn check_daemon(&mut self) -> Result<(), SandboxError> {
+        let end = match &mut self.daemon {
+            Some(daemon) => daemon.try_wait().ok().flatten().map(|status| format!("ended ({status})")),
+            None => Some("ended".to_owned()),
+        };
+        end.map_or(Ok(()), |reason| Err(self.died("daemon", reason)))
     }
 
     fn tell(&mut self, record: &Record) {

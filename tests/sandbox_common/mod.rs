@@ -13,10 +13,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Nothing that is waited for here takes longer on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The folder of the tools; says so when there is none, and the test is skipped.
-pub fn tools() -> Option<PathBuf> {
+pub(crate) fn tools() -> Option<PathBuf> {
     let process = Process::from_system();
     let folder =
         process.variable("RSP_INSTALL_TOOLS").map_or_else(|| process.cache().join("tools/current"), PathBuf::from);
@@ -28,13 +28,13 @@ pub fn tools() -> Option<PathBuf> {
 }
 
 /// A sandbox in a temporary folder.
-pub struct Trial {
+pub(crate) struct Trial {
     pub place: tempfile::TempDir,
     pub sandbox: Sandbox,
 }
 
 impl Trial {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let place = tempfile::tempdir().unwrap();
         let process = Process::from_system();
@@ -45,16 +45,16 @@ impl Trial {
         Self { place, sandbox }
     }
 
-    pub fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.place.path().join("state")
     }
 
     /// The record that the daemon keeps.
-    pub fn record(&self) -> Value {
+    pub(crate) fn record(&self) -> Value {
         serde_json::from_slice(&std::fs::read(self.state().join("state.json")).unwrap()).unwrap()
     }
 
-    pub fn daemon(&self) -> i32 {
+    pub(crate) fn daemon(&self) -> i32 {
         pid(&self.record()["daemon"]["pid"])
     }
 }
@@ -69,13 +69,13 @@ impl Drop for Trial {
     }
 }
 
-pub fn pid(value: &Value) -> i32 {
+pub(crate) fn pid(value: &Value) -> i32 {
     i32::try_from(value.as_i64().unwrap()).unwrap()
 }
 
 /// Every process that was started by, or for, the sandbox in this folder: it works there, or its command line or
 /// environment names it (redis writes over both).
-pub fn processes_of(state: &Path) -> Vec<i32> {
+pub(crate) fn processes_of(state: &Path) -> Vec<i32> {
     let needle = state.to_str().unwrap().as_bytes();
     let names = |content: &[u8]| content.windows(needle.len()).any(|window| window == needle);
     let belongs = |pid: &i32| {
@@ -89,7 +89,7 @@ pub fn processes_of(state: &Path) -> Vec<i32> {
 }
 
 /// Tries until it is true; fails with what it is about after [`PATIENCE`].
-pub async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
     let begun = Instant::now();
     while !check().await {
         assert!(begun.elapsed() < PATIENCE, "never: {what}");
@@ -97,7 +97,7 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl Fn
     }
 }
 
-pub async fn client(info: &SandboxInfo) -> Client {
+pub(crate) async fn client(info: &SandboxInfo) -> Client {
     let kubeconfig = Kubeconfig::read_from(&info.kubeconfig).unwrap();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     config.headers.push((http::header::USER_AGENT, "a-test".parse().unwrap()));
@@ -105,7 +105,7 @@ pub async fn client(info: &SandboxInfo) -> Client {
 }
 
 /// One request to the sandbox's Vault as root.
-pub async fn vault(info: &SandboxInfo, method: reqwest::Method, path: &str, body: Value) -> Value {
+pub(crate) async fn vault(info: &SandboxInfo, method: reqwest::Method, path: &str, body: Value) -> Value {
     let token = std::fs::read_to_string(&info.vault_token_file).unwrap();
     let http = reqwest::Client::builder().no_proxy().user_agent("a-test").build().unwrap();
     let request = http.request(method, format!("{}/v1/{path}", info.vault_address)).header("X-Vault-Token", token);
@@ -115,7 +115,7 @@ pub async fn vault(info: &SandboxInfo, method: reqwest::Method, path: &str, body
 }
 
 /// The lines of an audit log.
-pub fn audit(path: &Path) -> Vec<Value> {
+pub(crate) fn audit(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -1,7 +1,7 @@
 //! Stands in for the kubelet in one case: Argo CD's application controller and repository server really run, as
 //! children of the daemon, while a pod of theirs does.
 //!
-//! A new pod is a new process: a restart of the StatefulSet restarts the controller, as on a real cluster. Simpler:
+//! A new pod is a new process: a restart of the `StatefulSet` restarts the controller, as on a real cluster. Simpler:
 //! command line and environment of the pod's container are not read; one process runs however many replicas there are.
 
 use super::{Context, is_running};
@@ -88,7 +88,7 @@ fn server(context: &Context, program: &str, namespace: &str) -> Server {
     }
 }
 
-/// Without their ConfigMap both would end at once.
+/// Without their `ConfigMap` both would end at once.
 async fn await_settings(context: &Context, namespace: &str) {
     let settings: Api<ConfigMap> = Api::namespaced(context.client.clone(), namespace);
     while !matches!(settings.get_opt("argocd-cm").await, Ok(Some(_))) {

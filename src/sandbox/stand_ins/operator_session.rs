@@ -33,7 +33,7 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 pub(super) struct Session {
     /// Its token.
     pub token: SecretValue,
-    /// How often it looks at every VaultSecret.
+    /// How often it looks at every `VaultSecret`.
     pub interval: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The templates of a VaultSecret, as far as phalanx uses them: Go's template language between `{%` and `%}`, with
+//! The templates of a `VaultSecret`, as far as phalanx uses them: Go's template language between `{%` and `%}`, with
 //! field access, `index`, and the trimming of white space. Anything else is an error, as a function that the operator
 //! does not know is.
 

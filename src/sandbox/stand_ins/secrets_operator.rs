@@ -1,4 +1,4 @@
-//! Stands in for vault-secrets-operator: every VaultSecret becomes a Secret, read with the login that the operator's
+//! Stands in for vault-secrets-operator: every `VaultSecret` becomes a Secret, read with the login that the operator's
 //! running pod has. Without such a pod, or without a login, nothing happens, as on a real cluster.
 //!
 //! Simpler: KV version 2 only, no PKI, no namespaces of Vault, always the strategy `Replace`, no finalizer.

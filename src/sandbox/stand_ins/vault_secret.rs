@@ -1,4 +1,4 @@
-//! A VaultSecret as data: what it asks for, and the Secret that answers it. Pure.
+//! A `VaultSecret` as data: what it asks for, and the Secret that answers it. Pure.
 
 use super::secret_template::{View, render};
 use crate::secret_value::SecretValue;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The part of a VaultSecret's `spec` that phalanx uses.
+/// The part of a `VaultSecret`'s `spec` that phalanx uses.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Spec {
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn secret(spec: Value, held: &Value) -> Result<BTreeMap<String, String>, String> {
+    fn secret(spec: &Value, held: &Value) -> Result<BTreeMap<String, String>, String> {
         let mut object = DynamicObject::new("app", &resource()).within("ns").data(json!({"spec": spec}));
         object.metadata.uid = Some("1".into());
         let made = secret_for(&object, &spec_of(&object)?, held)?;
@@ -128,13 +128,13 @@ mod tests {
     #[test]
     fn all_keys_are_copied_or_those_that_are_named_or_those_that_templates_make() {
         let held = json!({"a": "1", "b": "Mg==", "n": 3});
-        let all = secret(json!({"path": "secret/x"}), &held).unwrap();
+        let all = secret(&json!({"path": "secret/x"}), &held).unwrap();
         assert_eq!(all, BTreeMap::from([("a", "1"), ("b", "Mg=="), ("n", "3")].map(|(k, v)| (k.into(), v.into()))));
-        let named = secret(json!({"path": "secret/x", "keys": ["b"], "isBinary": true}), &held).unwrap();
+        let named = secret(&json!({"path": "secret/x", "keys": ["b"], "isBinary": true}), &held).unwrap();
         assert_eq!(named, BTreeMap::from([("b".to_owned(), "2".to_owned())]));
-        let made = secret(json!({"path": "secret/x", "templates": {"c": "<{% .Secrets.a %}>"}}), &held).unwrap();
+        let made = secret(&json!({"path": "secret/x", "templates": {"c": "<{% .Secrets.a %}>"}}), &held).unwrap();
         assert_eq!(made, BTreeMap::from([("c".to_owned(), "<1>".to_owned())]));
-        assert_eq!(secret(json!({"path": "secret/x", "keys": ["z"]}), &held).unwrap_err(), "invalid secret data");
+        assert_eq!(secret(&json!({"path": "secret/x", "keys": ["z"]}), &held).unwrap_err(), "invalid secret data");
     }
 
     #[test]
