@@ -4,6 +4,7 @@ use super::history::History;
 use super::pair::Pair;
 use super::{CommitId, GitError};
 use gix::ObjectId;
+use gix::merge::blob::builtin_driver::text::Labels;
 use gix::merge::tree::{Conflict as GixConflict, Resolution, ResolutionFailure, TreatAsUnresolved};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,27 +57,14 @@ pub struct Merge {
 impl Pair {
     /// Merges upstream into the fork, in memory.
     pub fn merge(&self, history: &History, fork: CommitId, upstream: CommitId) -> Result<Merge, GitError> {
+        let base = self.base_tree(&history.merge_bases, 1)?;
+        let (ours, theirs) = (self.tree_id(fork)?, self.tree_id(upstream)?);
         let failed = || GitError::reading(&self.place, "the merge of the two");
-        let repository = &self.repository;
         // Without rename detection every engine gives the same list, and it is 35 times as fast.
-        let options = repository.tree_merge_options().map_err(failed())?.with_rewrites(None);
-        let labels = gix::merge::blob::builtin_driver::text::Labels {
-            ancestor: Some("base".into()),
-            current: Some("fork".into()),
-            other: Some("upstream".into()),
-        };
-        let mut outcome = match history.merge_bases.as_slice() {
-            [_, _, ..] => repository.merge_commits(fork, upstream, labels, options.into()).map_err(failed())?.tree_merge,
-            bases => {
-                let base = match bases.first() {
-                    Some(base) => self.tree_id(*base)?,
-                    None => ObjectId::empty_tree(fork.kind()),
-                };
-                let (ours, theirs) = (self.tree_id(fork)?, self.tree_id(upstream)?);
-                repository.merge_trees(base, ours, theirs, labels, options).map_err(failed())?
-            }
-        };
-        let mut merge = Merge { tree: ObjectId::null(fork.kind()), conflicts: BTreeMap::new(), marked: BTreeMap::new() };
+        let options = self.repository.tree_merge_options().map_err(failed())?.with_rewrites(None);
+        let mut outcome =
+            self.repository.merge_trees(base, ours, theirs, labels("fork", "upstream"), options).map_err(failed())?;
+        let mut merge = Merge { tree: base, conflicts: BTreeMap::new(), marked: BTreeMap::new() };
         for conflict in &outcome.conflicts {
             if !conflict.is_unresolved(TreatAsUnresolved::git()) {
                 continue;
@@ -94,6 +82,11 @@ impl Pair {
         merge.tree = outcome.tree.write().map_err(failed())?.detach();
         Ok(merge)
     }
+}
+
+/// The names of the two sides in conflict markers.
+pub(super) fn labels<'a>(ours: &'a str, theirs: &'a str) -> Labels<'a> {
+    Labels { ancestor: Some("base".into()), current: Some(ours.into()), other: Some(theirs.into()) }
 }
 
 fn kind(conflict: &GixConflict) -> ConflictKind {

@@ -19,6 +19,7 @@ mod near;
 mod pair;
 mod progress;
 mod repository;
+mod virtual_base;
 
 pub use commit_tree::CommitTree;
 pub use difference::{Change, Difference, FileChange};
