@@ -39,8 +39,7 @@ impl Pair {
         let from = from.map(|id| self.repository.find_tree(id)).transpose().map_err(failed())?;
         let to = self.repository.find_tree(to).map_err(failed())?;
         let options = gix::diff::Options::default();
-        let changes =
-            self.repository.diff_tree_to_tree(from.as_ref(), Some(&to), Some(options)).map_err(failed())?;
+        let changes = self.repository.diff_tree_to_tree(from.as_ref(), Some(&to), Some(options)).map_err(failed())?;
         let mut files = Difference::new();
         for change in changes {
             match change {

@@ -38,7 +38,8 @@ impl Pair {
         };
         let mut stores = vec![fork.objects(), upstream.objects()];
         stores.dedup();
-        let directory = tempfile::tempdir().map_err(|source| GitError::Write { path: "a temporary directory".into(), source })?;
+        let directory =
+            tempfile::tempdir().map_err(|source| GitError::Write { path: "a temporary directory".into(), source })?;
         write_skeleton(directory.path(), &stores)
             .map_err(|source| GitError::Write { path: directory.path().display().to_string(), source })?;
         let options = gix::open::Options::isolated().open_path_as_is(true);
@@ -73,6 +74,37 @@ impl Pair {
             .find_commit(commit)
             .and_then(|found| Ok(found.tree_id()?.detach()))
             .map_err(GitError::reading(&self.place, format!("commit {commit}")))
+    }
+
+    /// The entries of a folder by its id: name, whether it is a folder, id.
+    pub fn folder(&self, id: ObjectId) -> Result<Vec<(String, bool, ObjectId)>, GitError> {
+        let found = self.repository.find_tree(id).map_err(GitError::reading(&self.place, format!("tree {id}")))?;
+        found
+            .iter()
+            .map(|entry| {
+                let entry = entry.map_err(GitError::reading(&self.place, format!("tree {id}")))?;
+                Ok((entry.filename().to_string(), entry.mode().is_tree(), entry.object_id()))
+            })
+            .collect()
+    }
+
+    /// The versions of a file along the first parents of a commit, newest first; a history that was cut off ends there.
+    pub fn versions_of(&self, commit: CommitId, path: &str, commits: usize) -> Result<Vec<ObjectId>, GitError> {
+        let failed = || GitError::reading(&self.place, format!("the history of {path}"));
+        let mut versions: Vec<ObjectId> = Vec::new();
+        let mut here = Some(commit);
+        for _ in 0..commits {
+            let Some(id) = here else { break };
+            let Ok(found) = self.repository.find_commit(id) else { break };
+            let tree = found.tree().map_err(failed())?;
+            if let Some(entry) = tree.lookup_entry_by_path(path).map_err(failed())?
+                && versions.last() != Some(&entry.object_id())
+            {
+                versions.push(entry.object_id());
+            }
+            here = found.parent_ids().next().map(gix::Id::detach);
+        }
+        Ok(versions)
     }
 
     /// What the author of a commit wrote.
