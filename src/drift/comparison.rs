@@ -70,7 +70,10 @@ impl Comparison {
             None => true,
         };
         let changes = self.fork_changes.iter();
-        changes.filter(|(path, change)| outside(path) && differs(path, change.to)).map(|(path, _)| path.clone()).collect()
+        changes
+            .filter(|(path, change)| outside(path) && differs(path, change.to))
+            .map(|(path, _)| path.clone())
+            .collect()
     }
 
     /// The files at the base; nothing when there is none.

@@ -5,18 +5,18 @@
 pub fn belongs_to(path: &str, environment: &str) -> bool {
     let (folders, file) = path.rsplit_once('/').unwrap_or(("", path));
     folders.split('/').any(|folder| folder == environment)
-        || file.match_indices(environment).any(|(at, _)| {
-            file[..at].ends_with('-') && file[at + environment.len()..].starts_with('.')
-        })
+        || file
+            .match_indices(environment)
+            .any(|(at, _)| file[..at].ends_with('-') && file[at + environment.len()..].starts_with('.'))
 }
 
 /// The name in `environments/values-NAME.yaml`.
-pub fn environment_of(path: &str) -> Option<&str> {
+pub(crate) fn environment_of(path: &str) -> Option<&str> {
     path.strip_prefix("environments/values-")?.strip_suffix(".yaml").filter(|name| !name.contains('/'))
 }
 
 /// The environment in `values-NAME.yaml` or `secrets-NAME.yaml` of an application, if the file is one.
-pub fn values_environment(file: &str) -> Option<&str> {
+pub(crate) fn values_environment(file: &str) -> Option<&str> {
     let stem = file.strip_suffix(".yaml")?;
     stem.strip_prefix("values-").or_else(|| stem.strip_prefix("secrets-"))
 }
@@ -36,7 +36,13 @@ mod tests {
         ] {
             assert!(belongs_to(path, "roe"), "{path}");
         }
-        for path in ["applications/tap/values-roelike.yaml", "docs/zroe.rst", "roe.yaml", "docs/environments/roe", "a/values-usdf-roe"] {
+        for path in [
+            "applications/tap/values-roelike.yaml",
+            "docs/zroe.rst",
+            "roe.yaml",
+            "docs/environments/roe",
+            "a/values-usdf-roe",
+        ] {
             assert!(!belongs_to(path, "roe"), "{path}");
         }
         assert_eq!(environment_of("environments/values-roe.yaml"), Some("roe"));
