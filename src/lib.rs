@@ -7,6 +7,7 @@
 //! | [`cli`] | one file per command: arguments in, one call, rendering out |
 //! | [`report`] | events and results as bars, lines, JSON |
 //! | [`install`] | the main job: the ordered steps, one file each |
+//! | [`drift`] | fork against upstream: figures, relevance, signals, upgrade or rebuild |
 //! | [`secrets`] | what phalanx wants in Vault: definitions, conditions, generators, resolution, audit |
 //! | [`engine`] | observe, compare, change, prove; the one write path; the lease; events |
 //! | [`environment`] | the environment file |
@@ -18,6 +19,7 @@
 
 pub mod cli;
 pub mod client;
+pub mod drift;
 pub mod engine;
 pub mod environment;
 pub mod error;

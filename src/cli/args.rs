@@ -1,6 +1,8 @@
 //! The arguments, as clap reads them.
 
 use super::access::AccessCommand;
+use super::drift::DriftArgs;
+use super::mode::ModeArgs;
 use super::sandbox::SandboxCommand;
 use super::secrets::SecretsCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -43,6 +45,10 @@ pub enum Command {
     /// The secrets in Vault: audit, sync, template, copy.
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// What merging upstream into the fork would mean for this environment; needs no cluster.
+    Drift(DriftArgs),
+    /// Upgrade in place or rebuild, with reasons; starts nothing.
+    Mode(ModeArgs),
     /// Print the JSON schema of an environment file.
     Schema,
     /// The local control plane: real servers on this machine.

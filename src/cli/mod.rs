@@ -6,7 +6,9 @@
 mod access;
 mod args;
 mod door;
+mod drift;
 mod install;
+mod mode;
 mod plan;
 mod sandbox;
 mod schema;
@@ -80,6 +82,8 @@ async fn dispatch(door: &Door, command: Command, install: args::InstallArgs) -> 
         Command::Validate(args) => validate::run(door, &args).await,
         Command::Access(command) => access::run(door, &command).await,
         Command::Secrets(command) => secrets::run(door, &command).await,
+        Command::Drift(args) => drift::run(door, args).await,
+        Command::Mode(args) => mode::run(door, args).await,
         Command::Schema => schema::run(),
         Command::Sandbox(command) => sandbox::run(door, &command).await,
     }

@@ -55,7 +55,7 @@ pub struct Dependency {
 
 impl Chart {
     /// Reads a `Chart.yaml`.
-    pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Self, YamlError> {
+    pub fn read(file: &str, bytes: &[u8]) -> Result<Self, YamlError> {
         let root = yaml::read(file, bytes)?;
         let dependencies = root.get("dependencies").map_or(Ok(&[][..]), Node::items)?;
         Ok(Self {
@@ -83,7 +83,7 @@ fn optional(node: &Node, name: &str) -> Result<Option<String>, YamlError> {
 
 /// The namespace of an Argo CD Application in the text of its template. Upstream's own tool looks for the same two lines:
 /// the file cannot be read as YAML before Helm has rendered it.
-pub(super) fn destination_namespace(template: &str) -> Option<String> {
+pub fn destination_namespace(template: &str) -> Option<String> {
     let mut lines = template.lines().map(str::trim).skip_while(|line| *line != "destination:");
     let namespace = lines.nth(1)?.strip_prefix("namespace:")?.trim().trim_matches(['"', '\'']);
     (!namespace.is_empty()).then(|| namespace.to_owned())

@@ -13,7 +13,7 @@ pub mod tree;
 mod vault_prefix;
 pub mod yaml;
 
-pub use application::{Application, Chart, Dependency};
+pub use application::{Application, Chart, Dependency, destination_namespace};
 pub use checkout::Checkout;
 pub use environment::{OnePassword, PhalanxEnvironment};
 pub use error::PhalanxError;

@@ -2,22 +2,32 @@
 //!
 //! Promises: a local repository (bare or with a work tree) is read in place; one behind `https://` is kept as a bare
 //! clone in our cache and fetched incrementally; a branch, tag or commit becomes one commit, or the error lists the
-//! names that come near; a commit is a [`crate::phalanx::tree::Tree`]. Uncommitted changes are never looked at.
+//! names that come near; a commit is a [`crate::phalanx::tree::Tree`]. Uncommitted changes are never looked at. Two
+//! repositories are compared as one [`Pair`]: history, differing files, a merge in memory.
 //!
 //! Leaves to others: what the files mean. Everything here blocks: asynchronous callers use `spawn_blocking`.
 
 mod commit_tree;
+mod difference;
 mod error;
 mod export;
 mod fetch;
+mod history;
 mod location;
+mod merge;
 mod near;
+mod pair;
 mod progress;
 mod repository;
+mod virtual_base;
 
 pub use commit_tree::CommitTree;
+pub use difference::{Change, Difference, FileChange};
 pub use error::GitError;
+pub use history::{History, Node};
 pub use location::Location;
+pub use merge::{ConflictKind, Merge};
+pub use pair::{CommitText, Pair};
 pub use repository::{CommitId, Repository};
 
 use crate::engine::Events;

@@ -1,0 +1,49 @@
+//! `rsp-install mode`: upgrade in place or rebuild, with reasons.
+
+use super::drift::{read, report};
+use super::{Answer, Door};
+use crate::drift::mode::{Advice, Facts, decide, read_facts};
+use crate::error::Failure;
+use clap::Args;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// What is compared, and what is known.
+#[derive(Args)]
+pub struct ModeArgs {
+    /// Another fork than the file's: a URL or path, and a branch, tag or commit.
+    #[arg(long, value_name = "REPO@REF")]
+    pub fork: Option<String>,
+    /// Another upstream than the file's.
+    #[arg(long, value_name = "REPO@REF")]
+    pub upstream: Option<String>,
+    /// Facts of the cluster (YAML): nothing is contacted.
+    #[arg(long, value_name = "FILE")]
+    pub facts: Option<PathBuf>,
+}
+
+/// Advises; starts nothing.
+pub(super) async fn run(door: &Door, args: ModeArgs) -> Result<Answer, Failure> {
+    let facts = match &args.facts {
+        Some(file) => read_facts(&file.display().to_string(), &String::from_utf8_lossy(&read(door, file)?))?,
+        None => Facts::default(),
+    };
+    let report = report(door, args.fork.as_deref(), args.upstream.as_deref()).await?;
+    let advice = decide(&report, &facts);
+    Answer::done(&advice, text(&advice))
+}
+
+fn text(advice: &Advice) -> String {
+    let mut out = format!("{}: {}\n", advice.environment, advice.mode);
+    for reason in &advice.reasons {
+        let _ = writeln!(out, "  because {reason}");
+    }
+    for unknown in &advice.unknown {
+        let _ = writeln!(out, "  not known: {unknown}");
+    }
+    let _ = writeln!(out, "steps:");
+    for (at, step) in advice.steps.iter().enumerate() {
+        let _ = writeln!(out, "  {}. {}", at + 1, step.text);
+    }
+    out
+}

@@ -1,0 +1,230 @@
+//! Which of upstream's commits and files touch what the environment uses.
+//!
+//! An application uses its folder (but for its README and the files of other environments), the charts beside it that it
+//! depends on, and the template of its Argo CD Application. A commit is relevant when one of these differs from its
+//! parent's; merges are not counted, as their commits are. Every folder is hashed once however many commits share it,
+//! so that six thousand commits take a fraction of a second.
+
+use super::comparison::Comparison;
+use super::environment_files::values_environment;
+use super::error::DriftError;
+use super::model::Week;
+use gix::ObjectId;
+use jiff::Timestamp;
+use jiff::civil::Weekday;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{Hash, Hasher as _};
+use std::rc::Rc;
+
+/// What an application uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Uses {
+    /// The application.
+    pub(crate) application: String,
+    /// Charts under `charts/`.
+    pub(crate) charts: BTreeSet<String>,
+}
+
+/// What is relevant.
+#[derive(Debug, Default)]
+pub(crate) struct Relevance {
+    /// Relevant commits, newest first: place in the history, and which of the applications.
+    pub(crate) commits: Vec<(usize, Vec<usize>)>,
+    /// Commits by week, merges apart.
+    pub(crate) weeks: Vec<Week>,
+}
+
+impl Relevance {
+    /// How many of them touch this application.
+    pub(crate) fn of(&self, application: usize) -> usize {
+        self.commits.iter().filter(|(_, touched)| touched.contains(&application)).count()
+    }
+
+    /// How many of them touch one of these applications.
+    pub(crate) fn of_any(&self, applications: &[usize]) -> usize {
+        self.commits.iter().filter(|(_, touched)| touched.iter().any(|at| applications.contains(at))).count()
+    }
+
+    /// The newest commit that touches this application.
+    pub(crate) fn newest(&self, application: usize) -> Option<usize> {
+        self.commits.iter().find(|(_, touched)| touched.contains(&application)).map(|(place, _)| *place)
+    }
+}
+
+/// Whether the environment uses a file, and through which application.
+pub(crate) fn uses(path: &str, all: &[Uses], environments: &[&str]) -> Vec<usize> {
+    let using = |test: &dyn Fn(&Uses) -> bool| -> Vec<usize> {
+        all.iter().enumerate().filter(|(_, uses)| test(uses)).map(|(at, _)| at).collect()
+    };
+    let mut parts = path.split('/');
+    match (parts.next(), parts.next()) {
+        (Some("applications"), Some(name)) => {
+            let file = path.rsplit('/').next().unwrap_or_default();
+            if is_used(file, environments) { using(&|uses| uses.application == name) } else { Vec::new() }
+        }
+        (Some("charts"), Some(name)) if !path.ends_with("/README.md") => using(&|uses| uses.charts.contains(name)),
+        (Some("environments"), Some("templates")) => {
+            let file = path.rsplit('/').next().unwrap_or_default();
+            using(&|uses| is_template_of(file, path.contains("/templates/applications/"), &uses.application))
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A file in an application's folder: not its README, not the values or secrets of another environment.
+fn is_used(file: &str, environments: &[&str]) -> bool {
+    file != "README.md" && values_environment(file).is_none_or(|name| environments.contains(&name))
+}
+
+fn is_template_of(file: &str, by_project: bool, application: &str) -> bool {
+    let end = if by_project { ".yaml" } else { "-application.yaml" };
+    file.strip_suffix(end) == Some(application)
+}
+
+/// Looks at every commit of upstream. The weeks count what `enabled` applications use.
+pub(crate) fn relevance(
+    compared: &Comparison,
+    all: &[Uses],
+    enabled: &BTreeSet<String>,
+    environments: &[&str],
+) -> Result<Relevance, DriftError> {
+    let mut prints = Prints { compared, all, environments, memory: HashMap::new(), roots: HashMap::new() };
+    let nodes = &compared.history.nodes;
+    let mut found = Relevance::default();
+    let mut weeks: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for place in &compared.history.behind {
+        let node = &nodes[*place];
+        if node.parents.len() > 1 {
+            continue;
+        }
+        let after = prints.of_root(node.tree)?;
+        let touched: Vec<usize> = match node.parents.first() {
+            Some(parent) => {
+                let before = prints.of_root(nodes[*parent].tree)?;
+                (0..all.len()).filter(|at| before[*at] != after[*at]).collect()
+            }
+            None => (0..all.len()).collect(),
+        };
+        let week = weeks.entry(monday(node.time)).or_default();
+        week.0 += 1;
+        week.1 += usize::from(touched.iter().any(|at| enabled.contains(&all[*at].application)));
+        if !touched.is_empty() {
+            found.commits.push((*place, touched));
+        }
+    }
+    found.weeks = weeks.into_iter().map(|(monday, (commits, relevant))| Week { monday, commits, relevant }).collect();
+    Ok(found)
+}
+
+/// The Monday of a moment's week, in UTC.
+fn monday(seconds: i64) -> String {
+    let date = Timestamp::from_second(seconds).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let back = i64::from(date.weekday().since(Weekday::Monday));
+    date.checked_sub(jiff::Span::new().days(back)).unwrap_or(date).to_string()
+}
+
+/// Hashes of what each application uses, by the id of the tree.
+struct Prints<'a> {
+    compared: &'a Comparison,
+    all: &'a [Uses],
+    environments: &'a [&'a str],
+    /// By what the folder is to us, and its id.
+    memory: HashMap<(Role, ObjectId), Rc<[u64]>>,
+    roots: HashMap<ObjectId, Rc<[u64]>>,
+}
+
+/// What a folder is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Role {
+    Applications,
+    Application,
+    Charts,
+    Chart,
+    Environments,
+    Templates { by_project: bool },
+}
+
+impl Prints<'_> {
+    /// One hash per application.
+    fn of_root(&mut self, root: ObjectId) -> Result<Rc<[u64]>, DriftError> {
+        if let Some(known) = self.roots.get(&root) {
+            return Ok(Rc::clone(known));
+        }
+        let mut prints = vec![0; self.all.len()];
+        for (name, is_folder, id) in self.entries(root)? {
+            let role = match name.as_str() {
+                "applications" => Role::Applications,
+                "charts" => Role::Charts,
+                "environments" => Role::Environments,
+                _ => continue,
+            };
+            if is_folder {
+                mix(&mut prints, &self.of_folder(role, id)?);
+            }
+        }
+        let prints: Rc<[u64]> = prints.into();
+        self.roots.insert(root, Rc::clone(&prints));
+        Ok(prints)
+    }
+
+    fn of_folder(&mut self, role: Role, id: ObjectId) -> Result<Rc<[u64]>, DriftError> {
+        if let Some(known) = self.memory.get(&(role, id)) {
+            return Ok(Rc::clone(known));
+        }
+        let mut prints = vec![0; if matches!(role, Role::Application | Role::Chart) { 1 } else { self.all.len() }];
+        for (name, is_folder, id) in self.entries(id)? {
+            match role {
+                Role::Applications if is_folder => {
+                    if let Some(at) = self.all.iter().position(|uses| uses.application == name) {
+                        prints[at] ^= hash(&name, self.of_folder(Role::Application, id)?[0]);
+                    }
+                }
+                Role::Application if is_used(&name, self.environments) => {
+                    prints[0] = hash((prints[0], &name), id);
+                }
+                Role::Charts if is_folder && self.all.iter().any(|uses| uses.charts.contains(&name)) => {
+                    let print = hash(&name, self.of_folder(Role::Chart, id)?[0]);
+                    let all = self.all.iter().zip(&mut prints);
+                    all.filter(|(uses, _)| uses.charts.contains(&name)).for_each(|(_, slot)| *slot ^= print);
+                }
+                Role::Chart if name != "README.md" => prints[0] = hash((prints[0], &name), id),
+                Role::Environments if is_folder && name == "templates" => {
+                    mix(&mut prints, &self.of_folder(Role::Templates { by_project: false }, id)?);
+                }
+                Role::Templates { .. } if is_folder => {
+                    // `applications/`, and below it one folder a project: a move between projects counts.
+                    let below = self.of_folder(Role::Templates { by_project: true }, id)?;
+                    let below: Vec<u64> = below.iter().map(|print| hash(&name, *print)).collect();
+                    mix(&mut prints, &below);
+                }
+                Role::Templates { by_project } => {
+                    if let Some(at) =
+                        self.all.iter().position(|uses| is_template_of(&name, by_project, &uses.application))
+                    {
+                        prints[at] ^= hash(&name, id);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let prints: Rc<[u64]> = prints.into();
+        self.memory.insert((role, id), Rc::clone(&prints));
+        Ok(prints)
+    }
+
+    fn entries(&self, id: ObjectId) -> Result<Vec<(String, bool, ObjectId)>, DriftError> {
+        Ok(self.compared.pair.folder(id)?)
+    }
+}
+
+fn mix(prints: &mut [u64], with: &[u64]) {
+    prints.iter_mut().zip(with).for_each(|(print, with)| *print ^= with);
+}
+
+fn hash(name: impl Hash, content: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    content.hash(&mut hasher);
+    hasher.finish()
+}
