@@ -51,7 +51,7 @@ impl Fault {
 fn words(json: &Value) -> Option<String> {
     let object = json.as_object()?;
     if let Some(errors) = object.get("errors").and_then(Value::as_array) {
-        let all: Vec<&str> = errors.iter().filter_map(|error| text(error, &["detail", "title"])).collect();
+        let all: Vec<&str> = errors.iter().filter_map(|error| text(error, &["detail", "description", "title"])).collect();
         return (!all.is_empty()).then(|| all.join("; "));
     }
     // Keystone, Neutron and Nova wrap one object under a name of their own.
@@ -92,7 +92,7 @@ mod tests {
         );
         assert_eq!(read("07-no-token").message, "The request you have made requires authentication.");
         assert!(read("22-cluster-bad-template").message.contains("no-such could not be found"));
-        assert!(read("27-cluster-bad-microversion").message.contains("1.99"));
+        assert!(read("27-cluster-bad-microversion").message.contains("is not supported"));
     }
 
     #[test]
