@@ -25,7 +25,7 @@ impl Openstack {
         let call = Call::get(Service::Image, &["images", id_or_name]).accept(404).accept(400);
         let reply = self.read(&call).await?;
         if reply.status == 200 {
-            return typed(&call, &reply, "").map(|image| vec![image]);
+            return typed(&call, &reply.body, "").map(|image| vec![image]);
         }
         self.fetch(&Call::get(Service::Image, &["images"]).query("name", id_or_name), "images").await
     }

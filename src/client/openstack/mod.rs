@@ -6,6 +6,7 @@
 //! own checks: those lose the status. Leaves to others: what should be there ([`crate::install`]).
 
 mod call;
+mod cinder;
 mod clouds;
 mod credential;
 mod entry;
@@ -20,6 +21,7 @@ mod service;
 mod session;
 
 pub use call::{Call, Reply};
+pub use cinder::VolumeLimits;
 pub use clouds::Cloud;
 pub use error::OpenstackError;
 pub use glance::Image;

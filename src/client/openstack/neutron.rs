@@ -190,7 +190,7 @@ impl Openstack {
         let project = self.scope().await?.project_id;
         let call = Call::get(NEUTRON, &["quotas", &project, "details.json"]).accept(403).accept(404);
         let reply = self.read(&call).await?;
-        if reply.status == 200 { typed(&call, &reply, "quota").map(Some) } else { Ok(None) }
+        if reply.status == 200 { typed(&call, &reply.body, "quota").map(Some) } else { Ok(None) }
     }
 }
 

@@ -5,6 +5,7 @@ use super::error::OpenstackError;
 use super::service::Service;
 use super::session::{Openstack, typed};
 use serde::Deserialize;
+use serde_json::Value;
 
 /// A flavor.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -54,8 +55,7 @@ impl Openstack {
     /// Limits and use.
     pub async fn limits(&self) -> Result<Limits, OpenstackError> {
         let call = Call::get(Service::Compute, &["limits"]);
-        let reply = self.read(&call).await?;
-        let limits = reply.body.get("limits").cloned().unwrap_or_default();
-        typed(&call, &super::call::Reply { status: reply.status, body: limits }, "absolute")
+        let limits: Value = self.fetch(&call, "limits").await?;
+        typed(&call, &limits, "absolute")
     }
 }

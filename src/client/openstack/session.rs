@@ -5,7 +5,7 @@ use super::clouds::Cloud;
 use super::error::OpenstackError;
 use super::identity::{ApplicationCredential, Authenticator, Identity, Scope, fault};
 use super::service::Service;
-use crate::engine::{Action, Deadline, Event, Intent, Outlet, System};
+use crate::engine::{Action, Deadline, Event, Events, Intent, Outlet, System};
 use crate::process::Process;
 use backon::{ExponentialBuilder, Retryable as _};
 use osauth::Session;
@@ -54,6 +54,11 @@ impl Openstack {
         &self.cloud
     }
 
+    /// The stream of events.
+    pub fn events(&self) -> &Events {
+        self.outlet.events()
+    }
+
     /// Who and where we are.
     pub async fn scope(&self) -> Result<Scope, OpenstackError> {
         self.identity.scope().await
@@ -75,7 +80,7 @@ impl Openstack {
         if reply.status != 200 {
             return Ok(None);
         }
-        typed(&call, &reply, "application_credential").map(Some)
+        typed(&call, &reply.body, "application_credential").map(Some)
     }
 
     /// A request that changes nothing that is stored.
@@ -107,7 +112,7 @@ impl Openstack {
 
     /// The value under `key` of an answer to a read.
     pub async fn fetch<T: DeserializeOwned>(&self, call: &Call, key: &str) -> Result<T, OpenstackError> {
-        typed(call, &self.read(call).await?, key)
+        typed(call, &self.read(call).await?.body, key)
     }
 
     /// A token can be revoked or expire on the way: once, a 401 is answered with a new login.
@@ -165,8 +170,8 @@ impl Openstack {
 }
 
 /// The value under `key`; the whole body for an empty key.
-pub(super) fn typed<T: DeserializeOwned>(call: &Call, reply: &Reply, key: &str) -> Result<T, OpenstackError> {
-    let value = if key.is_empty() { reply.body.clone() } else { reply.body.get(key).cloned().unwrap_or(Value::Null) };
+pub(super) fn typed<T: DeserializeOwned>(call: &Call, body: &Value, key: &str) -> Result<T, OpenstackError> {
+    let value = if key.is_empty() { body.clone() } else { body.get(key).cloned().unwrap_or(Value::Null) };
     serde_json::from_value(value)
         .map_err(|error| OpenstackError::Strange { call: call.title(), message: format!("{key}: {error}") })
 }

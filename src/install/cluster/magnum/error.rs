@@ -48,6 +48,18 @@ pub enum MagnumError {
         /// Whose it is.
         owner: String,
     },
+    /// The checks before the create call say no.
+    #[error("cloud {cloud} is not ready for this cluster: {}", .told.join("; "))]
+    Preflight {
+        /// The cloud.
+        cloud: String,
+        /// The failed checks.
+        told: Vec<String>,
+        /// What to do, and the letter to the administrators.
+        hints: Vec<String>,
+        /// Whether the file or template is wrong, not only the cloud too small.
+        wrong: bool,
+    },
     /// Magnum gave up.
     #[error("cluster {name} ({uuid}) is {status}: {reason}")]
     Failed {
@@ -156,15 +168,17 @@ impl Explain for MagnumError {
             Self::Ambiguous { .. } | Self::NoTemplate { .. } | Self::NoKeypair { .. } | Self::Foreign { .. } => Kind::Invalid,
             Self::Failed { .. } | Self::Gone { .. } | Self::Stalled { .. } | Self::Ports { .. } => Kind::Failed,
             Self::Certificate { .. } | Self::Kubeconfig { .. } => Kind::Failed,
+            Self::Preflight { wrong, .. } if *wrong => Kind::Invalid,
             Self::OutOfTime { .. } => Kind::Interrupted,
             Self::Held { .. } => Kind::Held,
-            Self::Lost { .. } | Self::ApiServer { .. } => Kind::Unreachable,
+            Self::Preflight { .. } | Self::Lost { .. } | Self::ApiServer { .. } => Kind::Unreachable,
         }
     }
 
     fn help(&self) -> Vec<String> {
         let line = match self {
             Self::Cloud(error) => return error.help(),
+            Self::Preflight { hints, .. } => return hints.clone(),
             Self::Ambiguous { what: "cluster template", .. } => {
                 "write the UUID of the one that is meant into `cluster.magnum.template`".to_owned()
             }

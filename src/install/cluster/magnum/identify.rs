@@ -38,8 +38,9 @@ pub fn template(wanted: &Wanted, cloud: &str, all: &[ClusterTemplate]) -> Result
     let name = &wanted.magnum.template;
     let by_uuid = all.iter().find(|template| template.uuid == *name);
     let named: Vec<_> = all.iter().filter(|template| template.name.as_ref() == Some(name)).collect();
-    match (by_uuid, named.as_slice()) {
-        (Some(template), _) | (None, [template]) => Ok((*template).clone()),
+    let meant = by_uuid.or(if let [one] = named[..] { Some(one) } else { None });
+    match (meant, named.as_slice()) {
+        (Some(template), _) => Ok(template.clone()),
         (None, []) => Err(MagnumError::NoTemplate {
             name: name.clone(),
             cloud: cloud.to_owned(),

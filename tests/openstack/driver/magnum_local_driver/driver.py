@@ -22,6 +22,7 @@ A file <clusters_dir>/<uuid>/api_address wins over all of these.
 import json
 import os
 import random
+import shlex
 import string
 import subprocess
 import uuid
@@ -80,8 +81,8 @@ class LocalDriver(driver.Driver):
 
     def _hook(self, action, cluster):
         if CONF.local_driver.hook:
-            subprocess.run([CONF.local_driver.hook, action,
-                            self._dir(cluster) or ''], check=True)
+            subprocess.run(shlex.split(CONF.local_driver.hook)
+                           + [action, self._dir(cluster) or ''], check=True)
 
     def _api_address(self, cluster):
         d = self._dir(cluster)

@@ -1,0 +1,3 @@
+//! Where the environment's cluster comes from.
+
+pub mod magnum;
