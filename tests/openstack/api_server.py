@@ -84,6 +84,7 @@ def run(folder):
 def register(folder):
     """Every node that there should be, and no other."""
     api = requests.Session()
+    api.trust_env = False       # REQUESTS_CA_BUNDLE would win over the cluster's CA
     api.verify, api.cert = str(folder / 'ca.crt'), (str(folder / 'admin.crt'), str(folder / 'admin.key'))
     base = (folder / 'api_address').read_text()
     for _ in range(600):

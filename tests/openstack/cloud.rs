@@ -130,7 +130,7 @@ impl Recorder {
 pub fn run() -> (Run, Recorder) {
     let recorder = Recorder::default();
     let outlet = Outlet::new(Events::new(vec![Box::new(recorder.clone())]), Counters::default(), kill_point());
-    (Run { outlet, deadline: Deadline::after(Duration::from_secs(300)) }, recorder)
+    (Run { outlet, deadline: Deadline::after(Duration::from_secs(180)) }, recorder)
 }
 
 fn kill_point() -> Option<rsp_install::engine::Checkpoint> {
