@@ -1,3 +1,0 @@
-//! Where the environment's cluster comes from.
-
-pub mod magnum;
