@@ -7,6 +7,7 @@ mod args;
 mod door;
 mod install;
 mod plan;
+mod retire;
 mod sandbox;
 mod schema;
 mod secrets;
@@ -79,6 +80,7 @@ async fn dispatch(door: &Door, command: Command, install: args::InstallArgs) -> 
         Command::Validate(args) => validate::run(door, &args).await,
         Command::Secrets(command) => secrets::run(door, &command).await,
         Command::Schema => schema::run(),
+        Command::Retire(args) => retire::run(door, &args).await,
         Command::Sandbox(command) => sandbox::run(door, &command).await,
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::sync::{Mutex as Turns, MutexGuard};
 
 /// Running servers.
-pub struct TestCloud {
+pub(crate) struct TestCloud {
     /// Their state, logs and clouds.yaml.
-    pub state: PathBuf,
+    pub(crate) state: PathBuf,
     port: u16,
     turns: Turns<()>,
 }
@@ -19,7 +19,7 @@ pub struct TestCloud {
 static CLOUD: LazyLock<Option<TestCloud>> = LazyLock::new(start);
 
 /// The cloud, and the turn to use it alone; nothing, told loudly, where it cannot be had.
-pub async fn turn() -> Option<(&'static TestCloud, MutexGuard<'static, ()>)> {
+pub(crate) async fn turn() -> Option<(&'static TestCloud, MutexGuard<'static, ()>)> {
     let cloud = tokio::task::spawn_blocking(|| CLOUD.as_ref()).await.unwrap()?;
     Some((cloud, cloud.turns.lock().await))
 }
@@ -57,7 +57,7 @@ fn free_ports() -> u16 {
 
 impl TestCloud {
     /// A process with this entry of clouds.yaml.
-    pub fn process(&self, entry: &str) -> Process {
+    pub(crate) fn process(&self, entry: &str) -> Process {
         let clouds = self.state.join("clouds.yaml");
         let variables = [("OS_CLIENT_CONFIG_FILE", clouds.to_str().unwrap()), ("OS_CLOUD", entry)];
         Process {
@@ -69,7 +69,7 @@ impl TestCloud {
     }
 
     /// Spoils the next such request: see `faults.py`.
-    pub fn fault(&self, service: &str, method: &str, path: &str, action: &str) {
+    pub(crate) fn fault(&self, service: &str, method: &str, path: &str, action: &str) {
         let name = format!("{:020}", jiff::Timestamp::now().as_nanosecond());
         let folder = self.state.join("faults");
         std::fs::write(folder.join("next"), "").unwrap();
@@ -77,14 +77,14 @@ impl TestCloud {
     }
 
     /// Whether all faults that were ordered have happened.
-    pub fn faults_are_used_up(&self) -> bool {
+    pub(crate) fn faults_are_used_up(&self) -> bool {
         let left = std::fs::read_dir(self.state.join("faults")).unwrap().map(|entry| entry.unwrap().file_name());
         left.filter(|name| name != "next").count() == 0
     }
 
     /// What the servers themselves logged that changes stored state. Logins and signing requests store nothing; what
     /// services do among each other comes from other processes and is a read.
-    pub fn writes(&self) -> Vec<String> {
+    pub(crate) fn writes(&self) -> Vec<String> {
         let logs = ["magnum", "neutron", "nova", "glance", "keystone"].map(|name| self.state.join(format!("log/{name}.log")));
         let text: String = logs.iter().map(|log| std::fs::read_to_string(log).unwrap()).collect();
         let writes = text.lines().filter(|line| {
@@ -96,14 +96,14 @@ impl TestCloud {
     }
 
     /// The first port: Keystone's.
-    pub fn keystone(&self) -> String {
+    pub(crate) fn keystone(&self) -> String {
         format!("http://127.0.0.1:{}/v3", self.port)
     }
 }
 
 /// Keeps all events.
 #[derive(Clone, Default)]
-pub struct Recorder(pub Arc<Mutex<Vec<Event>>>);
+pub(crate) struct Recorder(pub(crate) Arc<Mutex<Vec<Event>>>);
 
 impl Sink for Recorder {
     fn take(&self, event: &Event) {
@@ -116,18 +116,18 @@ impl Sink for Recorder {
 
 impl Recorder {
     /// How many retries were told.
-    pub fn retries(&self) -> usize {
+    pub(crate) fn retries(&self) -> usize {
         self.0.lock().unwrap().iter().filter(|event| matches!(event, Event::Retry { .. })).count()
     }
 
     /// All of it as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.0.lock().unwrap().iter().map(|event| serde_json::to_string(event).unwrap() + "\n").collect()
     }
 }
 
 /// A run of its own, with what it tells.
-pub fn run() -> (Run, Recorder) {
+pub(crate) fn run() -> (Run, Recorder) {
     let recorder = Recorder::default();
     let outlet = Outlet::new(Events::new(vec![Box::new(recorder.clone())]), Counters::default(), kill_point());
     (Run { outlet, deadline: Deadline::after(Duration::from_secs(180)) }, recorder)

@@ -147,15 +147,15 @@ impl Openstack {
         self.fetch(&call, "ports").await
     }
 
-    /// The ports with these ids.
-    pub async fn ports(&self, ids: &[String]) -> Result<Vec<Port>, OpenstackError> {
-        let call = Call::get(NEUTRON, &["ports"]);
-        self.fetch(&ids.iter().fold(call, |call, id| call.query("id", id)), "ports").await
-    }
-
     /// The project's floating IPs.
     pub async fn floating_ips(&self) -> Result<Vec<FloatingIp>, OpenstackError> {
         self.fetch(&Call::get(NEUTRON, &["floatingips"]), "floatingips").await
+    }
+
+    /// Gives a floating IP back. That it is gone already is success.
+    pub async fn delete_floating_ip(&self, ip: &FloatingIp) -> Result<(), OpenstackError> {
+        let call = Call::delete(NEUTRON, &["floatingips", &ip.id]).accept(404);
+        self.write(&call, Action::Delete, &format!("floating IP {}", ip.floating_ip_address)).await.map(drop)
     }
 
     /// The security groups with these ids, with their rules.

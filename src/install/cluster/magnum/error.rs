@@ -131,6 +131,22 @@ pub enum MagnumError {
         /// Why.
         why: String,
     },
+    /// A cluster without our mark is not ours to retire.
+    #[error("cluster {name} ({uuid}) does not carry the mark of environment {environment:?}")]
+    Unmarked {
+        /// Its name.
+        name: String,
+        /// Its identity.
+        uuid: String,
+        /// The environment.
+        environment: String,
+    },
+    /// Controllers inside the cluster did not give their resources back.
+    #[error("still there after the time for giving back: {}", .left.join(", "))]
+    NotGivenBack {
+        /// What is left.
+        left: Vec<String>,
+    },
     /// A certificate cannot be made or read.
     #[error("the client certificate of cluster {name} cannot be made: {why}")]
     Certificate {
@@ -165,9 +181,9 @@ impl Explain for MagnumError {
     fn kind(&self) -> Kind {
         match self {
             Self::Cloud(error) => error.kind(),
-            Self::Ambiguous { .. } | Self::NoTemplate { .. } | Self::NoKeypair { .. } | Self::Foreign { .. } => Kind::Invalid,
+            Self::Ambiguous { .. } | Self::NoTemplate { .. } | Self::NoKeypair { .. } | Self::Foreign { .. } | Self::Unmarked { .. } => Kind::Invalid,
             Self::Failed { .. } | Self::Gone { .. } | Self::Stalled { .. } | Self::Ports { .. } => Kind::Failed,
-            Self::Certificate { .. } | Self::Kubeconfig { .. } => Kind::Failed,
+            Self::Certificate { .. } | Self::Kubeconfig { .. } | Self::NotGivenBack { .. } => Kind::Failed,
             Self::Preflight { wrong, .. } if *wrong => Kind::Invalid,
             Self::OutOfTime { .. } => Kind::Interrupted,
             Self::Held { .. } => Kind::Held,
@@ -202,6 +218,12 @@ impl Explain for MagnumError {
             Self::Held { .. } => "wait for the other run to end, then run again".to_owned(),
             Self::Lost { .. } => "run again: a cluster that shows late is found by its mark".to_owned(),
             Self::Ports { .. } => "wait until all nodes have a providerID, then run again".to_owned(),
+            Self::Unmarked { uuid, .. } => {
+                format!("it was made by other means: `openstack coe cluster delete {uuid}` if it is really meant")
+            }
+            Self::NotGivenBack { .. } => {
+                "look at their events and finalizers, then run again; the cluster is still there".to_owned()
+            }
             Self::Gone { .. } => "somebody deleted it; run again to create it anew".to_owned(),
             Self::Certificate { .. } | Self::Kubeconfig { .. } => return Vec::new(),
             Self::ApiServer { .. } => "check the security groups, the floating IP and the network between".to_owned(),

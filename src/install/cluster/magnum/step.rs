@@ -1,45 +1,25 @@
 //! The step `cluster` for a Magnum cluster.
 
-use super::credentials::{self, Kept, SigningRequest};
 use super::difference::{RebuildNeeded, Resize, rebuilds, resizes};
 use super::error::MagnumError;
+use super::home::{Magnum, Seen};
 use super::ports::{Opening, groups_of, openings, too_open};
 use super::wait::{Wait, failed};
-use super::wanted::Wanted;
-use super::{create, identify, node_ports, patience, preflight, witness};
-use crate::client::kubernetes;
-use crate::client::openstack::{Cluster, ClusterTemplate, NodeGroup, Openstack};
+use super::{create, credentials, node_ports, preflight, witness};
+use crate::client::openstack::{Cluster, NodeGroup};
 use crate::engine::{Describe, Described, Observation, Run, Step};
-use crate::environment::Cluster as Declared;
-use crate::environment::Environment;
 use crate::error::Failure;
-use crate::process::Process;
-use crate::secret_value::SecretValue;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use tokio::sync::OnceCell;
-
-/// The kubeconfig, once there is one: what the later steps connect with.
-pub type Handover = Arc<Mutex<Option<SecretValue>>>;
+use std::sync::Arc;
 
 /// The step.
-pub struct MagnumStep {
-    process: Process,
-    wanted: Wanted,
-    kubeconfig: Option<PathBuf>,
-    stall: Duration,
-    cloud: OnceCell<Openstack>,
-    handover: Handover,
-}
+pub struct MagnumStep(pub Arc<Magnum>);
 
 /// What the cloud and the cluster say.
 #[derive(Debug)]
 pub struct Observed {
-    template: ClusterTemplate,
-    cluster: Option<Cluster>,
+    seen: Arc<Seen>,
     groups: Vec<NodeGroup>,
-    stale: Option<String>,
     openings: Vec<Opening>,
     too_open: Vec<String>,
 }
@@ -103,105 +83,19 @@ impl Describe for Change {
 }
 
 impl MagnumStep {
-    /// The step for an environment; none when its cluster is not Magnum's. `folder` is where the file lies.
-    pub fn for_environment(process: &Process, environment: &Environment, folder: &std::path::Path) -> Option<Self> {
-        let Some(Declared::Magnum(magnum)) = &environment.cluster else { return None };
-        Some(Self {
-            process: process.clone(),
-            kubeconfig: magnum.kubeconfig.as_ref().map(|path| folder.join(path)),
-            wanted: Wanted { environment: environment.name.to_string(), magnum: magnum.clone() },
-            stall: patience::STALL,
-            cloud: OnceCell::new(),
-            handover: Handover::default(),
-        })
-    }
-
-    /// Loses patience earlier or later than usual.
-    #[must_use]
-    pub fn with_stall(mut self, stall: Duration) -> Self {
-        self.stall = stall;
-        self
-    }
-
-    /// Where the kubeconfig will be.
-    pub fn handover(&self) -> Handover {
-        Arc::clone(&self.handover)
-    }
-
-    /// What is wanted.
-    pub fn wanted(&self) -> &Wanted {
-        &self.wanted
-    }
-
-    /// The cloud; logged in once a run.
-    pub async fn cloud(&self, run: &Run) -> Result<&Openstack, MagnumError> {
-        let name = self.wanted.magnum.cloud.as_deref();
-        let connect = || Openstack::connect(&self.process, name, &run.outlet, run.deadline);
-        Ok(self.cloud.get_or_try_init(connect).await?)
-    }
-
-    fn kept(&self) -> Result<Option<SecretValue>, MagnumError> {
-        if let Some(path) = &self.kubeconfig {
-            return credentials::read(path);
-        }
-        Ok(self.handed_over())
-    }
-
-    fn handed_over(&self) -> Option<SecretValue> {
-        self.handover.lock().map_or(None, |kept| kept.clone())
-    }
-
-    fn hand_over(&self, kubeconfig: &SecretValue) {
-        if let Ok(mut slot) = self.handover.lock() {
-            *slot = Some(kubeconfig.clone());
-        }
-    }
-
-    /// A valid kubeconfig: the kept one, else a new one; and why the kept one would not do. Signing stores nothing in
-    /// Magnum, so that a plan may do it too.
-    async fn credentials(&self, cloud: &Openstack, cluster: &Cluster) -> Result<(SecretValue, Option<String>), MagnumError> {
-        let server = cluster.api_address.clone().unwrap_or_default();
-        let ca = cloud.ca_certificate(&cluster.uuid).await?;
-        let kept = self.kept()?;
-        let judged = kept.as_ref().map(|kept| credentials::judge(kept, &server, &ca, (self.process.now)()));
-        let because = match (kept, judged) {
-            (Some(kept), Some(Kept::Valid)) => {
-                self.hand_over(&kept);
-                return Ok((kept, None));
-            }
-            (_, Some(Kept::Stale(because))) => because,
-            _ => "it is not there".to_owned(),
-        };
-        // A plan that comes before may have had one signed already in this run.
-        let earlier = self.handed_over().filter(|text| credentials::judge(text, &server, &ca, (self.process.now)()) == Kept::Valid);
-        let kubeconfig = match earlier {
-            Some(kubeconfig) => kubeconfig,
-            None => {
-                let SigningRequest { key, request } = credentials::signing_request(&cluster.name)?;
-                let certificate = cloud.sign(&cluster.uuid, &request).await?;
-                credentials::kubeconfig(&cluster.name, &server, &ca, &certificate, &key)
-            }
-        };
-        self.hand_over(&kubeconfig);
-        Ok((kubeconfig, Some(because).filter(|_| self.kubeconfig.is_some())))
-    }
-
-    async fn observe_ready(&self, observed: &mut Observed, cluster: &Cluster, run: &Run) -> Result<(), Failure> {
-        let cloud = self.cloud(run).await?;
-        let (kubeconfig, stale) = self.credentials(cloud, cluster).await?;
-        observed.stale = stale;
-        let ports = self.wanted.ports();
-        if ports.is_empty() {
-            return Ok(());
-        }
-        let client = witness::connect(&kubeconfig, &run.outlet).await?;
+    async fn observe_ports(&self, observed: &mut Observed, run: &Run) -> Result<(), Failure> {
+        let ports = self.0.wanted.ports();
+        let seen = Arc::clone(&observed.seen);
+        let (Some(cluster), Some(access), false) = (&seen.cluster, &seen.access, ports.is_empty()) else { return Ok(()) };
+        let cloud = self.0.cloud(run).await?;
+        let client = witness::connect(&access.kubeconfig, &run.outlet).await?;
         let address = cluster.api_address.as_deref().unwrap_or_default();
         let nodes = witness::nodes(&client, &cluster.name, address).await?;
         let node_ports = node_ports::find(cloud, &cluster.name, &nodes).await?;
         let mut ids: Vec<String> = node_ports.iter().flat_map(|node| node.port.security_groups.clone()).collect();
         ids.sort();
         ids.dedup();
-        let groups = if ids.is_empty() { Vec::new() } else { cloud.security_groups(&ids).await.map_err(MagnumError::from)? };
+        let groups = cloud.security_groups(&ids).await.map_err(MagnumError::from)?;
         let unsure = |why: String| MagnumError::Ports { name: cluster.name.clone(), why };
         let chosen = groups_of(&node_ports, &groups).map_err(unsure)?;
         observed.openings = openings(&ports, &chosen, &groups);
@@ -210,13 +104,24 @@ impl MagnumStep {
     }
 
     async fn until_ready(&self, uuid: &str, workers: Option<u32>, run: &Run) -> Result<(), Failure> {
-        let cloud = self.cloud(run).await?;
-        let wait = Wait { cloud, uuid, workers, stall: self.stall };
-        wait.until_ready(run, |cluster| async move {
-            let (kubeconfig, _) = self.credentials(cloud, &cluster).await?;
-            Ok::<kubernetes::Cluster, Failure>(witness::connect(&kubeconfig, &run.outlet).await?)
-        })
-        .await
+        let cloud = self.0.cloud(run).await?;
+        let wait = Wait { cloud, uuid, workers, stall: self.0.stall };
+        let connect = |cluster: Cluster| async move {
+            let access = self.0.way_in(cloud, &cluster).await?;
+            witness::connect(&access.kubeconfig, &run.outlet).await
+        };
+        wait.until_ready(run, connect).await?;
+        self.0.look_again().await;
+        Ok(())
+    }
+
+    async fn resize(&self, uuid: &str, from: u32, to: u32, run: &Run) -> Result<(), Failure> {
+        let cloud = self.0.cloud(run).await?;
+        let before = cloud.cluster(uuid).await.map_err(MagnumError::from)?;
+        cloud.resize(uuid, to, None).await.map_err(MagnumError::from)?;
+        // The cluster's count is the sum over its groups, a site's own ones too.
+        let others = before.map_or(0, |cluster| cluster.node_count.saturating_sub(from));
+        self.until_ready(uuid, Some(others + to), run).await
     }
 }
 
@@ -229,35 +134,23 @@ impl Step for MagnumStep {
     }
 
     async fn observe(&self, run: &Run) -> Result<Observation<Observed>, Failure> {
-        let cloud = self.cloud(run).await?;
-        let (clusters, templates) = tokio::join!(cloud.clusters(), cloud.cluster_templates());
-        let (clusters, templates) = (clusters.map_err(MagnumError::from)?, templates.map_err(MagnumError::from)?);
-        let template = identify::template(&self.wanted, cloud.cloud(), &templates)?;
-        let found = identify::cluster(&self.wanted, &clusters)?;
-        let mut observed = Observed {
-            template,
-            cluster: None,
-            groups: Vec::new(),
-            stale: None,
-            openings: Vec::new(),
-            too_open: Vec::new(),
-        };
-        let Some(found) = found else { return Ok(Observation::Known(observed)) };
-        let cluster = cloud.cluster(&found.uuid).await.map_err(MagnumError::from)?.unwrap_or_else(|| found.clone());
+        let seen = self.0.look(run).await?;
+        let mut observed = Observed { seen, groups: Vec::new(), openings: Vec::new(), too_open: Vec::new() };
+        let wanted = &self.0.wanted;
         // Where the cluster's own count is as wanted, the groups need not be asked for.
-        if self.wanted.autoscaling().is_some() || cluster.node_count != self.wanted.magnum.nodes {
+        if let Some(cluster) = &observed.seen.cluster
+            && (wanted.autoscaling().is_some() || cluster.node_count != wanted.magnum.nodes)
+        {
+            let cloud = self.0.cloud(run).await?;
             observed.groups = cloud.node_groups(&cluster.uuid).await.map_err(MagnumError::from)?;
         }
-        if !cluster.status.in_progress() && cluster.api_address.is_some() {
-            self.observe_ready(&mut observed, &cluster, run).await?;
-        }
-        observed.cluster = Some(cluster);
+        self.observe_ports(&mut observed, run).await?;
         Ok(Observation::Known(observed))
     }
 
     fn plan(&self, observed: &Observed) -> Result<Vec<Change>, Failure> {
-        let Some(cluster) = &observed.cluster else {
-            let (name, template) = (self.wanted.magnum.name.clone(), observed.template.uuid.clone());
+        let Some(cluster) = &observed.seen.cluster else {
+            let (name, template) = (self.0.wanted.magnum.name.clone(), observed.seen.template.uuid.clone());
             return Ok(vec![Change::Create { name, template }]);
         };
         let uuid = cluster.uuid.clone();
@@ -268,27 +161,23 @@ impl Step for MagnumStep {
         if cluster.status.failed() && cluster.status.0 != "UPDATE_FAILED" {
             return Err(failed(cluster).into());
         }
-        let resize = resizes(&self.wanted, cluster, &observed.groups).map(|resize| Change::Resize { uuid, resize });
-        let keep = observed.stale.clone().zip(self.kubeconfig.clone());
+        let resize = resizes(&self.0.wanted, cluster, &observed.groups).map(|resize| Change::Resize { uuid, resize });
+        let stale = observed.seen.access.as_ref().and_then(|access| access.stale.clone());
+        let keep = stale.zip(self.0.kubeconfig.clone());
         let keep = keep.map(|(because, path)| Change::Keep { path, because });
         Ok(keep.into_iter().chain(resize).chain(observed.openings.iter().cloned().map(Change::Open)).collect())
     }
 
     async fn apply(&self, change: &Change, run: &Run) -> Result<(), Failure> {
-        let cloud = self.cloud(run).await?;
+        let cloud = self.0.cloud(run).await?;
         match change {
             Change::Create { template, .. } => {
-                preflight::before_create(cloud, &self.wanted, template).await?;
-                let uuid = create::create(cloud, &self.wanted, template).await?;
+                preflight::before_create(cloud, &self.0.wanted, template).await?;
+                let uuid = create::create(cloud, &self.0.wanted, template).await?;
                 self.until_ready(&uuid, None, run).await
             }
             Change::Await { uuid, .. } => self.until_ready(uuid, None, run).await,
-            Change::Resize { uuid, resize: Resize::Nodes { from, to } } => {
-                cloud.resize(uuid, *to, None).await.map_err(MagnumError::from)?;
-                let cluster = cloud.cluster(uuid).await.map_err(MagnumError::from)?;
-                let others = cluster.map_or(0, |cluster| cluster.node_count.saturating_sub(*from));
-                self.until_ready(uuid, (others == 0).then_some(*to), run).await
-            }
+            Change::Resize { uuid, resize: Resize::Nodes { from, to } } => self.resize(uuid, *from, *to, run).await,
             Change::Resize { uuid, resize: Resize::Limits { group, to, .. } } => {
                 let limited = cloud.limit_nodes(uuid, group, to.min, to.max).await;
                 Ok(limited.map_err(MagnumError::from)?)
@@ -297,16 +186,19 @@ impl Step for MagnumStep {
                 let opened = cloud.open_port(group, *port, from).await;
                 Ok(opened.map_err(MagnumError::from)?)
             }
-            Change::Keep { path, .. } => match self.handed_over() {
-                Some(kubeconfig) => Ok(credentials::keep(path, &kubeconfig)?),
-                None => Ok(()),
-            },
+            Change::Keep { path, .. } => {
+                if let Some(kubeconfig) = self.0.kubeconfig(run).await? {
+                    credentials::keep(path, &kubeconfig)?;
+                }
+                self.0.look_again().await;
+                Ok(())
+            }
         }
     }
 
     fn left_alone(&self, observed: &Observed) -> Vec<Described> {
-        let Some(cluster) = &observed.cluster else { return Vec::new() };
-        let rebuilds = rebuilds(&self.wanted, cluster, Some(&observed.template));
+        let Some(cluster) = &observed.seen.cluster else { return Vec::new() };
+        let rebuilds = rebuilds(&self.0.wanted, cluster, Some(&observed.seen.template));
         let rebuild = |needed: &RebuildNeeded| Described::new("rebuild", format!("cluster {}: {needed}", cluster.name));
         let failed = (cluster.status.0 == "UPDATE_FAILED")
             .then(|| Described::new("repair", failed(cluster).to_string()));

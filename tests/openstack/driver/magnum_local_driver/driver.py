@@ -7,7 +7,8 @@ on success and "<node group> failed, ..." on failure, the faults are the node
 groups' reasons.  Security groups are made in Neutron with the names Heat
 would give them ("<stack>-secgroup_kube_minion-<12 letters>"), and like Heat a
 network of its own (always 10.0.0.0/24) with a port per node that has its
-node's group; device_id stands for the Nova server.  <dir>/nodes.json tells
+node's group; device_id stands for the Nova server (a device_owner compute:*
+may be deleted by Nova alone, so it is another).  <dir>/nodes.json tells
 the hook of the nodes.
 
 Knobs, by cluster label (all strings):
@@ -157,7 +158,7 @@ class LocalDriver(driver.Driver):
             return
         have = {p.fixed_ips[0]['ip_address']: p
                 for p in net.ports(network_id=made['network'])
-                if p.device_owner == 'compute:nova'}
+                if p.device_owner == 'local:node'}
         wanted, nodes = self._wanted_nodes(cluster), []
         for role, index, address in wanted:
             port = have.pop(address, None) or net.create_port(
@@ -166,7 +167,7 @@ class LocalDriver(driver.Driver):
                                             _heat_id()),
                 fixed_ips=[{'ip_address': address}],
                 security_groups=[made['groups'][role]],
-                device_id=str(uuid.uuid4()), device_owner='compute:nova')
+                device_id=str(uuid.uuid4()), device_owner='local:node')
             nodes.append({
                 'name': '%s-%s-%d' % (made['stack'], 'master' if role ==
                                       'master' else 'node', index),
