@@ -73,7 +73,8 @@ pub fn plan(document: &PlanDocument) -> String {
 pub fn retirement(planned: &Retirement) -> String {
     let Some((name, uuid)) = &planned.cluster else { return String::new() };
     let mut text = format!("Goes: cluster {name} ({uuid})\n");
-    let goes = [("Service", &planned.load_balancers), ("claim", &planned.claims), ("floating IP", &planned.floating_ips)];
+    let goes =
+        [("Service", &planned.load_balancers), ("claim", &planned.claims), ("floating IP", &planned.floating_ips)];
     for (kind, names) in goes {
         text.extend(names.iter().map(|name| format!("Goes: {kind} {name}\n")));
     }

@@ -85,7 +85,8 @@ impl TestCloud {
     /// What the servers themselves logged that changes stored state. Logins and signing requests store nothing; what
     /// services do among each other comes from other processes and is a read.
     pub(crate) fn writes(&self) -> Vec<String> {
-        let logs = ["magnum", "neutron", "nova", "glance", "keystone"].map(|name| self.state.join(format!("log/{name}.log")));
+        let logs =
+            ["magnum", "neutron", "nova", "glance", "keystone"].map(|name| self.state.join(format!("log/{name}.log")));
         let text: String = logs.iter().map(|log| std::fs::read_to_string(log).unwrap()).collect();
         let writes = text.lines().filter(|line| {
             ["\"POST ", "\"PUT ", "\"PATCH ", "\"DELETE "].iter().any(|verb| line.contains(verb))

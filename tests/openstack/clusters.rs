@@ -10,8 +10,8 @@ use rsp_install::error::Failure;
 use rsp_install::install::cluster::magnum::retire::{self, Retirement};
 use rsp_install::install::cluster::magnum::{Magnum, MagnumStep};
 use rsp_install::process::Process;
-use std::os::unix::process::ExitStatusExt as _;
 use serde_json::json;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -129,7 +129,8 @@ impl Scene {
         let uuid = &self.clusters().await[0].uuid;
         let network = std::fs::read_to_string(self.cloud.state.join(format!("clusters/{uuid}/network.json"))).unwrap();
         let network: serde_json::Value = serde_json::from_str(&network).unwrap();
-        let ids: Vec<String> = network["groups"].as_object().unwrap().values().map(|id| id.as_str().unwrap().to_owned()).collect();
+        let ids: Vec<String> =
+            network["groups"].as_object().unwrap().values().map(|id| id.as_str().unwrap().to_owned()).collect();
         magnum.cloud(&run).await.unwrap().security_groups(&ids).await.unwrap()
     }
 

@@ -13,7 +13,11 @@ async fn from_nothing_to_a_cluster_and_the_second_run_writes_nothing() {
     let Some((cloud, _turn)) = turn().await else { return };
     let scene = Scene::new(cloud, "first", PORTS);
     let outcome = scene.converged().await;
-    assert_eq!(actions(&outcome), ["create", "update", "create", "create", "create"], "cluster, kubeconfig, three rules");
+    assert_eq!(
+        actions(&outcome),
+        ["create", "update", "create", "create", "create"],
+        "cluster, kubeconfig, three rules"
+    );
     let kubeconfig = scene.folder().join("kube/config");
     assert_eq!(std::fs::metadata(&kubeconfig).unwrap().permissions().mode() & 0o777, 0o600);
 
@@ -72,10 +76,10 @@ async fn a_cluster_grows_and_shrinks_as_the_file_says() {
     let other = scene.but("nodes: 1, masters: 3, labels: {kube_tag: v9}, openPorts: [443]");
     let outcome = other.converged().await;
     let told: Vec<_> = outcome.left_alone.iter().map(|one| one.object.clone()).collect();
-    assert_eq!(told, [
-        "cluster sized: masters: 1 instead of 3",
-        "cluster sized: labels.kube_tag: v1.28.9-rancher1 instead of v9",
-    ]);
+    assert_eq!(
+        told,
+        ["cluster sized: masters: 1 instead of 3", "cluster sized: labels.kube_tag: v1.28.9-rancher1 instead of v9",]
+    );
     scene.clear().await;
 }
 
@@ -84,11 +88,19 @@ async fn clusters_whose_names_begin_alike_never_touch_each_others_groups() {
     let Some((cloud, _turn)) = turn().await else { return };
     // Heat cuts names to thirty characters: the groups of both begin alike. Their nodes have the same addresses.
     let long = "a-name-of-more-than-thirty-letters";
-    let (one, two) = (Scene::new(cloud, long, "openPorts: [443]"), Scene::new(cloud, &format!("{long}-2"), "openPorts: [8443]"));
+    let (one, two) =
+        (Scene::new(cloud, long, "openPorts: [443]"), Scene::new(cloud, &format!("{long}-2"), "openPorts: [8443]"));
     let made = [one.converged().await, two.converged().await];
     let rules: Vec<Vec<&str>> = made
         .iter()
-        .map(|outcome| outcome.changes.iter().filter(|change| change.object.starts_with("rule")).map(|change| change.object.as_str()).collect())
+        .map(|outcome| {
+            outcome
+                .changes
+                .iter()
+                .filter(|change| change.object.starts_with("rule"))
+                .map(|change| change.object.as_str())
+                .collect()
+        })
         .collect();
     assert_eq!((rules[0].len(), rules[1].len()), (1, 1), "{rules:?}");
     let groups = one.own_groups().await;
@@ -107,11 +119,18 @@ async fn clusters_whose_names_begin_alike_never_touch_each_others_groups() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_cluster_shows_its_faults_and_is_left_as_evidence() {
     let Some((cloud, _turn)) = turn().await else { return };
-    let scene = Scene::new(cloud, "doomed", "mergeLabels: true, labels: {local_fail: create, local_api: \"https://127.0.0.1:1\"}");
+    let scene = Scene::new(
+        cloud,
+        "doomed",
+        "mergeLabels: true, labels: {local_fail: create, local_api: \"https://127.0.0.1:1\"}",
+    );
     for _ in 0..2 {
         let failure = scene.converge().await.0.failure.unwrap();
         assert_eq!(failure.kind, Kind::Failed);
-        assert!(failure.message.contains("CREATE_FAILED") && failure.message.contains("No valid host was found"), "{failure}");
+        assert!(
+            failure.message.contains("CREATE_FAILED") && failure.message.contains("No valid host was found"),
+            "{failure}"
+        );
         assert_eq!(scene.clusters().await.len(), 1, "neither torn down nor made twice");
     }
     scene.clear().await;
@@ -120,7 +139,11 @@ async fn a_failed_cluster_shows_its_faults_and_is_left_as_evidence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_does_not_move_is_given_up_with_what_both_witnesses_said() {
     let Some((cloud, _turn)) = turn().await else { return };
-    let scene = Scene::new(cloud, "stuck", "mergeLabels: true, labels: {local_delay: \"3600\", local_api: \"https://127.0.0.1:1\"}");
+    let scene = Scene::new(
+        cloud,
+        "stuck",
+        "mergeLabels: true, labels: {local_delay: \"3600\", local_api: \"https://127.0.0.1:1\"}",
+    );
     let failure = scene.impatient(Duration::from_secs(4)).await.failure.unwrap();
     assert_eq!(failure.kind, Kind::Failed);
     let told = &failure.message;
@@ -145,7 +168,8 @@ async fn a_long_wait_outlives_the_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn retiring_gives_back_what_the_cluster_holds_and_then_deletes_it() {
     let Some((cloud, _turn)) = turn().await else { return };
-    let (scene, other) = (Scene::new(cloud, "old", "kubeconfig: kube/config"), Scene::new(cloud, "old-2", "openPorts: []"));
+    let (scene, other) =
+        (Scene::new(cloud, "old", "kubeconfig: kube/config"), Scene::new(cloud, "old-2", "openPorts: []"));
     scene.converged().await;
     other.converged().await;
     scene.hold_a_load_balancer_and_a_claim().await;
@@ -166,4 +190,25 @@ async fn retiring_gives_back_what_the_cluster_holds_and_then_deletes_it() {
     assert_eq!(scene.retire().await.0.cluster, None);
     assert_eq!(cloud.writes(), before);
     other.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_autoscaling_only_the_limits_of_the_workers_are_ours() {
+    let Some((cloud, _turn)) = turn().await else { return };
+    let labels = |max: u32| {
+        let limits = format!("auto_scaling_enabled: \"true\", min_node_count: \"1\", max_node_count: \"{max}\"");
+        format!("nodes: 1, mergeLabels: true, labels: {{{limits}}}")
+    };
+    let scene = Scene::new(cloud, "elastic", &labels(4));
+    scene.converged().await;
+    let other = scene.but(&labels(5).replace("nodes: 1", "nodes: 3"));
+    let outcome = other.converged().await;
+    assert_eq!(actions(&outcome), ["update"]);
+    assert!(
+        outcome.changes[0].object.ends_with("node group default-worker from 1 to 5 nodes instead of 1 to 4"),
+        "{outcome:?}"
+    );
+    assert_eq!(scene.clusters().await[0].node_count, 1, "the count is the autoscaler's");
+    assert_eq!(actions(&other.converged().await), [""; 0]);
+    scene.clear().await;
 }

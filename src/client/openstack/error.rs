@@ -174,20 +174,27 @@ impl Explain for OpenstackError {
     fn help(&self) -> Vec<String> {
         let line = match self {
             Self::Process(error) => return error.help(),
-            Self::NoCloud => "name the cloud in the environment file, or export OS_CLOUD or the OS_* variables".to_owned(),
+            Self::NoCloud => {
+                "name the cloud in the environment file, or export OS_CLOUD or the OS_* variables".to_owned()
+            }
             Self::UnknownCloud { known, .. } if known.is_empty() => {
-                "put the entry into ~/.config/openstack/clouds.yaml, or name the file with OS_CLIENT_CONFIG_FILE".to_owned()
+                "put the entry into ~/.config/openstack/clouds.yaml, or name the file with OS_CLIENT_CONFIG_FILE"
+                    .to_owned()
             }
             Self::UnknownCloud { known, .. } => format!("the clouds there are {}", known.join(", ")),
             Self::Incomplete { missing, .. } => {
-                format!("add {missing} to the entry in clouds.yaml or secure.yaml, or export the OS_ variable of that name")
+                format!(
+                    "add {missing} to the entry in clouds.yaml or secure.yaml, or export the OS_ variable of that name"
+                )
             }
             Self::Login { .. } => {
                 "check user, project and secret; an application credential may have expired: make a new one with \
                  `openstack application credential create --unrestricted`"
                     .to_owned()
             }
-            Self::NoService { .. } => "check region_name and interface; the cloud may not offer this service".to_owned(),
+            Self::NoService { .. } => {
+                "check region_name and interface; the cloud may not offer this service".to_owned()
+            }
             Self::Refused { fault, .. } if fault.status == 403 => {
                 "the credential's roles or a quota do not allow it; the service's words say which".to_owned()
             }

@@ -51,11 +51,16 @@ impl Fault {
 fn words(json: &Value) -> Option<String> {
     let object = json.as_object()?;
     if let Some(errors) = object.get("errors").and_then(Value::as_array) {
-        let all: Vec<&str> = errors.iter().filter_map(|error| text(error, &["detail", "description", "title"])).collect();
+        let all: Vec<&str> =
+            errors.iter().filter_map(|error| text(error, &["detail", "description", "title"])).collect();
         return (!all.is_empty()).then(|| all.join("; "));
     }
     // Keystone, Neutron and Nova wrap one object under a name of their own.
-    object.values().find_map(|inner| text(inner, &["message", "detail"])).or_else(|| text(json, &["message"])).map(str::to_owned)
+    object
+        .values()
+        .find_map(|inner| text(inner, &["message", "detail"]))
+        .or_else(|| text(json, &["message"]))
+        .map(str::to_owned)
 }
 
 fn text<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a str> {

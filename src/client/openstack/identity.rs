@@ -107,7 +107,8 @@ impl Identity {
             let region = endpoint.region_id.as_ref().or(endpoint.region.as_ref());
             endpoint.interface == cloud.interface && (cloud.region.is_none() || cloud.region.as_ref() == region)
         };
-        let named = service.catalog_types().iter().filter_map(|kind| token.catalog.iter().find(|entry| entry.kind == *kind));
+        let named =
+            service.catalog_types().iter().filter_map(|kind| token.catalog.iter().find(|entry| entry.kind == *kind));
         let found = named.flat_map(|entry| &entry.endpoints).find(right_place);
         found.map(|endpoint| service.base(&endpoint.url)).ok_or_else(|| OpenstackError::NoService {
             cloud: cloud.name.clone(),

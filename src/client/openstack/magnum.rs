@@ -169,7 +169,10 @@ pub struct NewCluster {
 /// Clouds return labels as text, some as numbers or booleans; null means none.
 fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let raw = Option::<BTreeMap<String, Value>>::deserialize(deserializer)?.unwrap_or_default();
-    Ok(raw.into_iter().map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect())
+    Ok(raw
+        .into_iter()
+        .map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .collect())
 }
 
 const MAGNUM: Service = Service::ContainerInfra;

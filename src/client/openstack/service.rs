@@ -1,8 +1,8 @@
 //! The services that we ask, and where their APIs begin.
 
+use http::{HeaderName, HeaderValue};
 use osauth::ApiVersion;
 use osauth::services::{ServiceType, VersionedService};
-use http::{HeaderName, HeaderValue};
 
 /// A service of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -42,10 +42,11 @@ impl Openstack {
         let name = cloud.name.clone();
         let http = http_client(&cloud)?;
         let identity = Arc::new(Identity::new(cloud, http.clone(), outlet.counters().clone()));
-        retried("POST identity /auth/tokens", outlet, deadline, &|error| login_may_retry(error), || identity.token()).await?;
+        retried("POST identity /auth/tokens", outlet, deadline, &|error| login_may_retry(error), || identity.token())
+            .await?;
         let session = Session::new_with_client(http, Authenticator(Arc::clone(&identity))).await;
-        let session = session
-            .map_err(|error| OpenstackError::Client { cloud: name.clone(), message: error.to_string() })?;
+        let session =
+            session.map_err(|error| OpenstackError::Client { cloud: name.clone(), message: error.to_string() })?;
         Ok(Self { cloud: name, identity, session, outlet: outlet.clone(), deadline })
     }
 
@@ -215,7 +216,8 @@ fn http_client(cloud: &Cloud) -> Result<Client, OpenstackError> {
     let mut builder = Client::builder().connect_timeout(Duration::from_secs(10)).user_agent("rsp-install");
     if let Some(path) = &cloud.cacert {
         let pem = std::fs::read(path).map_err(|source| OpenstackError::File { path: path.clone(), source })?;
-        let bundle = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+        let bundle =
+            Certificate::from_pem_bundle(&pem).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
         if bundle.is_empty() {
             return Err(wrong(format!("{} holds no certificate", path.display())));
         }

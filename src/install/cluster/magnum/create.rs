@@ -13,10 +13,6 @@ const ROW: Duration = Duration::from_secs(60);
 
 /// Creates the cluster; its UUID.
 pub async fn create(cloud: &Openstack, wanted: &Wanted, template: &str) -> Result<String, MagnumError> {
-    let magnum = &wanted.magnum;
-    if !cloud.has_keypair(&magnum.keypair).await? {
-        return Err(MagnumError::NoKeypair { name: magnum.keypair.clone(), cloud: cloud.cloud().to_owned() });
-    }
     let run = format!("{:032x}", rand::random::<u128>());
     let uuid = match cloud.create_cluster(&wanted.new_cluster(template, &run)).await {
         Ok(uuid) => uuid,
@@ -30,7 +26,9 @@ pub async fn create(cloud: &Openstack, wanted: &Wanted, template: &str) -> Resul
 
 /// The answer is lost: was it done?
 async fn look_up(cloud: &Openstack, wanted: &Wanted, run: &str, source: OpenstackError) -> Result<String, MagnumError> {
-    cloud.events().warn(format!("the answer to the create call was lost ({source}); looking for the cluster by its mark"));
+    cloud
+        .events()
+        .warn(format!("the answer to the create call was lost ({source}); looking for the cluster by its mark"));
     let begun = Instant::now();
     loop {
         let all = cloud.clusters().await?;

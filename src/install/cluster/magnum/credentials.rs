@@ -78,11 +78,13 @@ pub fn judge(text: &SecretValue, server: &str, ca: &str, now: Timestamp) -> Kept
 
 fn judged(text: &SecretValue, server: &str, ca: &str, now: Timestamp) -> Result<(), String> {
     let config = Kubeconfig::from_yaml(text.expose()).map_err(|_| "it is no kubeconfig".to_owned())?;
-    let context = config.current_context.as_deref().and_then(|current| {
-        config.contexts.iter().find(|named| named.name == current)?.context.as_ref()
-    });
+    let context = config
+        .current_context
+        .as_deref()
+        .and_then(|current| config.contexts.iter().find(|named| named.name == current)?.context.as_ref());
     let context = context.ok_or("it has no current context")?;
-    let cluster = config.clusters.iter().find(|named| named.name == context.cluster).and_then(|named| named.cluster.as_ref());
+    let cluster =
+        config.clusters.iter().find(|named| named.name == context.cluster).and_then(|named| named.cluster.as_ref());
     let cluster = cluster.ok_or("its context names no cluster")?;
     if cluster.server.as_deref().map(|url| url.trim_end_matches('/')) != Some(server.trim_end_matches('/')) {
         return Err(format!("it leads to {} instead of {server}", cluster.server.as_deref().unwrap_or("nowhere")));

@@ -136,10 +136,16 @@ mod tests {
     fn with_autoscaling_only_the_limits_are_compared() {
         let scaled = wanted("labels: {auto_scaling_enabled: \"true\", min_node_count: \"1\", max_node_count: \"5\"}");
         assert_eq!(resizes(&scaled, &cluster(4), &groups(4, 1, Some(5))), None, "four is the autoscaler's business");
-        let Some(Resize::Limits { from, to, .. }) = resizes(&scaled, &cluster(4), &groups(4, 0, None)) else { panic!() };
+        let Some(Resize::Limits { from, to, .. }) = resizes(&scaled, &cluster(4), &groups(4, 0, None)) else {
+            panic!()
+        };
         assert_eq!((from.min, from.max, to.min, to.max), (0, None, 1, Some(5)));
         let unlimited = wanted("labels: {auto_scaling_enabled: \"true\", min_node_count: \"1\"}");
-        assert_eq!(resizes(&unlimited, &cluster(4), &groups(4, 1, Some(9))), None, "a limit that the file does not name");
+        assert_eq!(
+            resizes(&unlimited, &cluster(4), &groups(4, 1, Some(9))),
+            None,
+            "a limit that the file does not name"
+        );
     }
 
     #[test]
@@ -148,11 +154,14 @@ mod tests {
         assert_eq!(rebuilds(&same, &cluster(2), None), []);
         let other = wanted("dockerVolumeSize: 100, masters: 3, labels: {a: c, kube_tag: v1}");
         let texts: Vec<_> = rebuilds(&other, &cluster(2), None).iter().map(ToString::to_string).collect();
-        assert_eq!(texts, [
-            "masters: 1 instead of 3",
-            "dockerVolumeSize: 200 instead of 100",
-            "labels.a: b instead of c",
-            "labels.kube_tag: nothing instead of v1",
-        ]);
+        assert_eq!(
+            texts,
+            [
+                "masters: 1 instead of 3",
+                "dockerVolumeSize: 200 instead of 100",
+                "labels.a: b instead of c",
+                "labels.kube_tag: nothing instead of v1",
+            ]
+        );
     }
 }

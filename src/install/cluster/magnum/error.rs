@@ -30,14 +30,6 @@ pub enum MagnumError {
         /// What is there.
         known: Vec<String>,
     },
-    /// The file names a key pair that is not there.
-    #[error("there is no key pair {name:?} in cloud {cloud}")]
-    NoKeypair {
-        /// The name.
-        name: String,
-        /// The cloud.
-        cloud: String,
-    },
     /// The cluster of that name carries another environment's mark.
     #[error("cluster {name} ({uuid}) belongs to environment {owner:?}")]
     Foreign {
@@ -49,10 +41,10 @@ pub enum MagnumError {
         owner: String,
     },
     /// The checks before the create call say no.
-    #[error("cloud {cloud} is not ready for this cluster: {}", .told.join("; "))]
+    #[error("the cloud is not ready for cluster {name}: {}", .told.join("; "))]
     Preflight {
-        /// The cloud.
-        cloud: String,
+        /// The cluster.
+        name: String,
         /// The failed checks.
         told: Vec<String>,
         /// What to do, and the letter to the administrators.
@@ -103,7 +95,9 @@ pub enum MagnumError {
         last: String,
     },
     /// Another run asked for the same cluster and was first.
-    #[error("another run created cluster {name} ({first}) for environment {environment:?} first; ours ({ours}) is deleted again")]
+    #[error(
+        "another run created cluster {name} ({first}) for environment {environment:?} first; ours ({ours}) is deleted again"
+    )]
     Held {
         /// The name.
         name: String,
@@ -181,7 +175,9 @@ impl Explain for MagnumError {
     fn kind(&self) -> Kind {
         match self {
             Self::Cloud(error) => error.kind(),
-            Self::Ambiguous { .. } | Self::NoTemplate { .. } | Self::NoKeypair { .. } | Self::Foreign { .. } | Self::Unmarked { .. } => Kind::Invalid,
+            Self::Ambiguous { .. } | Self::NoTemplate { .. } | Self::Foreign { .. } | Self::Unmarked { .. } => {
+                Kind::Invalid
+            }
             Self::Failed { .. } | Self::Gone { .. } | Self::Stalled { .. } | Self::Ports { .. } => Kind::Failed,
             Self::Certificate { .. } | Self::Kubeconfig { .. } | Self::NotGivenBack { .. } => Kind::Failed,
             Self::Preflight { wrong, .. } if *wrong => Kind::Invalid,
@@ -206,14 +202,13 @@ impl Explain for MagnumError {
                 "the project sees no template; ask the cloud's administrators for a public one".to_owned()
             }
             Self::NoTemplate { known, .. } => format!("the templates there are {}", known.join(", ")),
-            Self::NoKeypair { name, .. } => format!(
-                "key pairs belong to the user who logs in: `openstack keypair create --public-key FILE {name}`"
-            ),
             Self::Foreign { .. } => "choose another name, or retire that environment first".to_owned(),
             Self::Failed { uuid, .. } => format!(
                 "nothing was torn down; after reading the faults, `openstack coe cluster delete {uuid}` and run again"
             ),
-            Self::Stalled { uuid, .. } => format!("`openstack coe cluster show {uuid}` and the cloud's administrators know more"),
+            Self::Stalled { uuid, .. } => {
+                format!("`openstack coe cluster show {uuid}` and the cloud's administrators know more")
+            }
             Self::OutOfTime { .. } => "run again: it goes on waiting for the same cluster".to_owned(),
             Self::Held { .. } => "wait for the other run to end, then run again".to_owned(),
             Self::Lost { .. } => "run again: a cluster that shows late is found by its mark".to_owned(),

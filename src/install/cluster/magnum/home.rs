@@ -5,6 +5,7 @@
 
 use super::credentials::{self, Kept, SigningRequest};
 use super::error::MagnumError;
+use super::preflight::{self, Checked};
 use super::wanted::Wanted;
 use super::{identify, patience};
 use crate::client::openstack::{Cluster, ClusterTemplate, Openstack};
@@ -38,6 +39,8 @@ pub struct Seen {
     pub template: ClusterTemplate,
     /// The environment's cluster.
     pub cluster: Option<Cluster>,
+    /// What the checks found where there is no cluster yet.
+    pub checks: Option<Checked>,
     /// The way in, once the cluster has an address and Magnum is not at work on it.
     pub access: Option<WayIn>,
 }
@@ -104,15 +107,17 @@ impl Magnum {
         let (clusters, templates) = tokio::try_join!(cloud.clusters(), cloud.cluster_templates())?;
         let template = identify::template(&self.wanted, cloud.cloud(), &templates)?;
         let Some(found) = identify::cluster(&self.wanted, &clusters)? else {
-            return Ok(Seen { template, cluster: None, access: None });
+            let checks = Some(preflight::check(cloud, &self.wanted, &template).await?);
+            return Ok(Seen { template, cluster: None, checks, access: None });
         };
         // A list leaves out the address and the reasons. The row may have gone in between.
         let cluster = cloud.cluster(&found.uuid).await?;
-        let access = match cluster.as_ref().filter(|cluster| !cluster.status.in_progress() && cluster.api_address.is_some()) {
-            Some(cluster) => Some(self.way_in(cloud, cluster).await?),
-            None => None,
-        };
-        Ok(Seen { template, cluster, access })
+        let access =
+            match cluster.as_ref().filter(|cluster| !cluster.status.in_progress() && cluster.api_address.is_some()) {
+                Some(cluster) => Some(self.way_in(cloud, cluster).await?),
+                None => None,
+            };
+        Ok(Seen { template, cluster, checks: None, access })
     }
 
     /// The kept kubeconfig if it is good, else a new one. Signing stores nothing in Magnum, so that a plan may do it too.

@@ -26,14 +26,10 @@ pub async fn find(cloud: &Openstack, cluster: &str, nodes: &[NodeFact]) -> Resul
 }
 
 fn by_server(servers: &BTreeMap<String, Role>, ports: Vec<Port>) -> Result<Vec<NodePort>, String> {
-    let found: Vec<NodePort> = ports
-        .into_iter()
-        .filter_map(|port| Some(NodePort { role: *servers.get(&port.device_id)?, port }))
-        .collect();
-    match servers.keys().find(|id| !found.iter().any(|node| node.port.device_id == **id)) {
-        Some(missing) => Err(format!("server {missing} has no port")),
-        None => Ok(found),
-    }
+    let found: Vec<NodePort> =
+        ports.into_iter().filter_map(|port| Some(NodePort { role: *servers.get(&port.device_id)?, port })).collect();
+    // After the cluster has shrunk, a node stays registered for a while although its server is gone: it has no port.
+    if found.is_empty() { Err("none of its servers has a port".to_owned()) } else { Ok(found) }
 }
 
 fn by_address(addresses: &BTreeMap<String, Role>, ports: Vec<Port>) -> Result<Vec<NodePort>, String> {
@@ -80,10 +76,10 @@ mod tests {
     }
 
     #[test]
-    fn every_server_must_have_a_port() {
-        let servers: BTreeMap<_, _> = [("server-1".to_owned(), Role::Master)].into();
+    fn a_node_whose_server_is_gone_has_no_port() {
+        let servers: BTreeMap<_, _> = [1, 3].map(|id| (format!("server-{id}"), Role::Master)).into();
         let ports = vec![port("1", "a", "10.0.0.5"), port("2", "a", "10.0.0.10")];
-        assert_eq!(by_server(&servers, ports).unwrap().len(), 1, "another server's port is not ours");
+        assert_eq!(by_server(&servers, ports).unwrap().len(), 1, "and another server's port is not ours");
         assert!(by_server(&servers, Vec::new()).is_err());
     }
 }

@@ -94,7 +94,8 @@ pub fn too_open(wanted: &[PortRule], chosen: &BTreeMap<Role, Vec<String>>, group
 fn covers(rule: &SecurityGroupRule, port: u16, from: &str) -> bool {
     let ethertype = if from.contains(':') { "IPv6" } else { "IPv4" };
     let tcp = rule.protocol.as_deref().is_none_or(|protocol| matches!(protocol, "tcp" | "6" | "any"));
-    let in_range = rule.port_range_min.is_none_or(|min| min <= port) && rule.port_range_max.is_none_or(|max| port <= max);
+    let in_range =
+        rule.port_range_min.is_none_or(|min| min <= port) && rule.port_range_max.is_none_or(|max| port <= max);
     rule.direction == "ingress"
         && rule.ethertype.as_deref().is_none_or(|found| found == ethertype)
         && tcp
@@ -105,7 +106,9 @@ fn covers(rule: &SecurityGroupRule, port: u16, from: &str) -> bool {
 
 /// Whether one CIDR range holds the other.
 fn contains(outer: &str, inner: &str) -> bool {
-    let (Some((outer, outer_bits)), Some((inner, inner_bits))) = (cidr(outer), cidr(inner)) else { return outer == inner };
+    let (Some((outer, outer_bits)), Some((inner, inner_bits))) = (cidr(outer), cidr(inner)) else {
+        return outer == inner;
+    };
     let kept = |address: u128| address >> (128 - u32::from(outer_bits)).min(127);
     outer_bits <= inner_bits && (outer_bits == 0 || kept(outer) == kept(inner))
 }

@@ -68,13 +68,7 @@ pub struct CloudFacts {
 }
 
 /// Asks the cloud everything that the checks need.
-pub async fn gather(cloud: &Openstack, wanted: &Wanted, template: &str) -> Result<CloudFacts, MagnumError> {
-    let templates = cloud.cluster_templates().await?;
-    let template = templates.into_iter().find(|found| found.uuid == template).ok_or_else(|| MagnumError::NoTemplate {
-        name: wanted.magnum.template.clone(),
-        cloud: cloud.cloud().to_owned(),
-        known: Vec::new(),
-    })?;
+async fn gather(cloud: &Openstack, wanted: &Wanted, template: &ClusterTemplate) -> Result<CloudFacts, MagnumError> {
     let (flavors, images, keypair, external, nova, neutron, cinder) = tokio::try_join!(
         cloud.flavors(),
         cloud.images(&template.image_id),
@@ -88,7 +82,7 @@ pub async fn gather(cloud: &Openstack, wanted: &Wanted, template: &str) -> Resul
         tokio::try_join!(cloud.clusters(), cloud.cluster_quota(), cloud.application_credential())?;
     Ok(CloudFacts {
         project: cloud.scope().await?.project,
-        template,
+        template: template.clone(),
         flavors,
         images,
         keypair,
@@ -117,29 +111,50 @@ fn quotas(wanted: &Wanted, facts: &CloudFacts) -> Vec<Lack> {
     quota::compare(&need, facts.nova.as_ref(), facts.neutron.as_ref(), facts.cinder.as_ref())
 }
 
-/// Runs all checks before the create call; tells each, and refuses when the cloud would.
-pub async fn before_create(cloud: &Openstack, wanted: &Wanted, template: &str) -> Result<(), MagnumError> {
-    let facts = gather(cloud, wanted, template).await?;
-    let checks = judge(wanted, &facts);
-    for CloudCheck { id, verdict, found, needed: _, hint } in checks.clone() {
-        cloud.events().tell(Event::Check { id, passed: verdict == Verdict::Passed, found, hint });
-    }
-    let failed = |verdict| checks.iter().any(|check: &CloudCheck| check.verdict == verdict);
-    if !failed(Verdict::Wrong) && !failed(Verdict::Refused) {
-        return Ok(());
-    }
-    let bad = checks.iter().filter(|check| matches!(check.verdict, Verdict::Wrong | Verdict::Refused));
-    let told: Vec<String> = bad.clone().map(|check| format!("{}: {}, {} needed", check.id, check.found, check.needed)).collect();
-    let letter = quota::letter(&facts.project, &wanted.magnum.name, &quotas(wanted, &facts));
-    Err(MagnumError::Preflight {
-        cloud: cloud.cloud().to_owned(),
-        told,
-        hints: bad.map(|check| check.hint.clone()).filter(|hint| !hint.is_empty()).chain(letter).collect(),
-        wrong: failed(Verdict::Wrong),
-    })
+/// What the checks found, and the letter to the administrators if they must give more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// One a check.
+    pub checks: Vec<CloudCheck>,
+    /// The letter.
+    pub letter: Option<String>,
 }
 
-fn check(id: &str, verdict: Verdict, found: impl Into<String>, needed: impl Into<String>, hint: impl Into<String>) -> CloudCheck {
+/// Runs all checks and tells each.
+pub async fn check(cloud: &Openstack, wanted: &Wanted, template: &ClusterTemplate) -> Result<Checked, MagnumError> {
+    let facts = gather(cloud, wanted, template).await?;
+    let checks = judge(wanted, &facts);
+    for CloudCheck { id, verdict, found, hint, .. } in checks.clone() {
+        cloud.events().tell(Event::Check { id, passed: verdict == Verdict::Passed, found, hint });
+    }
+    Ok(Checked { checks, letter: quota::letter(&facts.project, &wanted.magnum.name, &quotas(wanted, &facts)) })
+}
+
+impl Checked {
+    /// Refuses when the file is wrong or the cloud would refuse.
+    pub fn admit(&self, wanted: &Wanted) -> Result<(), MagnumError> {
+        let bad = || self.checks.iter().filter(|check| matches!(check.verdict, Verdict::Wrong | Verdict::Refused));
+        if bad().next().is_none() {
+            return Ok(());
+        }
+        let told = bad().map(|check| format!("{}: {}, {} needed", check.id, check.found, check.needed));
+        let hints = bad().map(|check| check.hint.clone()).filter(|hint| !hint.is_empty());
+        Err(MagnumError::Preflight {
+            name: wanted.magnum.name.clone(),
+            told: told.collect(),
+            hints: hints.chain(self.letter.clone()).collect(),
+            wrong: bad().any(|check| check.verdict == Verdict::Wrong),
+        })
+    }
+}
+
+fn result(
+    id: &str,
+    verdict: Verdict,
+    found: impl Into<String>,
+    needed: impl Into<String>,
+    hint: impl Into<String>,
+) -> CloudCheck {
     let hint = if verdict == Verdict::Passed { String::new() } else { hint.into() };
     CloudCheck { id: id.to_owned(), verdict, found: found.into(), needed: needed.into(), hint }
 }
@@ -151,17 +166,23 @@ fn verdict(good: bool, otherwise: Verdict) -> Verdict {
 fn coe(facts: &CloudFacts) -> CloudCheck {
     let found = &facts.template.coe;
     let good = verdict(found == "kubernetes", Verdict::Wrong);
-    check("cloud.template", good, format!("coe {found}"), "coe kubernetes", "name a template for Kubernetes")
+    result("cloud.template", good, format!("coe {found}"), "coe kubernetes", "name a template for Kubernetes")
 }
 
 /// Up to release 2026.1 Magnum makes trusts, which a restricted application credential may not. Nobody tells us the
 /// release, so this is a warning.
 fn credential(facts: &CloudFacts) -> CloudCheck {
     let Some(credential) = &facts.credential else {
-        return check("cloud.credential", Verdict::Passed, "no application credential", "unrestricted if it is one", "");
+        return result(
+            "cloud.credential",
+            Verdict::Passed,
+            "no application credential",
+            "unrestricted if it is one",
+            "",
+        );
     };
     let found = if credential.unrestricted { "unrestricted" } else { "restricted" };
-    check(
+    result(
         "cloud.credential",
         verdict(credential.unrestricted, Verdict::Warning),
         format!("application credential {} is {found}", credential.name),
@@ -174,17 +195,20 @@ fn keypair(wanted: &Wanted, facts: &CloudFacts) -> CloudCheck {
     let name = &wanted.magnum.keypair;
     let found = if facts.keypair { name.clone() } else { "none of that name".to_owned() };
     let hint = format!("key pairs belong to the user who logs in: `openstack keypair create --public-key FILE {name}`");
-    check("cloud.keypair", verdict(facts.keypair, Verdict::Wrong), found, format!("key pair {name}"), hint)
+    result("cloud.keypair", verdict(facts.keypair, Verdict::Wrong), found, format!("key pair {name}"), hint)
 }
 
 fn flavors(facts: &CloudFacts) -> Vec<CloudCheck> {
-    let named = [("cloud.flavor.workers", &facts.template.flavor_id), ("cloud.flavor.masters", &facts.template.master_flavor_id)];
+    let named = [
+        ("cloud.flavor.workers", &facts.template.flavor_id),
+        ("cloud.flavor.masters", &facts.template.master_flavor_id),
+    ];
     let one = |(id, flavor): (&str, &Option<String>)| {
         let flavor = flavor.as_ref()?;
         let there = facts.flavors.iter().any(|found| found.name == *flavor || found.id == *flavor);
         let found = if there { flavor.clone() } else { "none of that name".to_owned() };
         let hint = "the template is older than the cloud's flavors: ask its owner, or name another template";
-        Some(check(id, verdict(there, Verdict::Wrong), found, format!("flavor {flavor}"), hint))
+        Some(result(id, verdict(there, Verdict::Wrong), found, format!("flavor {flavor}"), hint))
     };
     named.into_iter().filter_map(one).collect()
 }
@@ -200,32 +224,33 @@ fn image(facts: &CloudFacts) -> CloudCheck {
         }
         many => (false, format!("{} images of that name", many.len())),
     };
-    check("cloud.image", verdict(good, Verdict::Wrong), found, needed, hint)
+    result("cloud.image", verdict(good, Verdict::Wrong), found, needed, hint)
 }
 
 fn external_network(facts: &CloudFacts) -> CloudCheck {
     let Some(wanted) = &facts.template.external_network_id else {
-        return check("cloud.externalNetwork", Verdict::Passed, "the template names none", "", "");
+        return result("cloud.externalNetwork", Verdict::Passed, "the template names none", "", "");
     };
     let there = facts.external.iter().any(|network| network.name == *wanted || network.id == *wanted);
     let names: Vec<&str> = facts.external.iter().map(|network| network.name.as_str()).collect();
     let found = if there { wanted.clone() } else { format!("only {}", names.join(", ")) };
     let hint = "ask the template's owner, or name another template";
-    check("cloud.externalNetwork", verdict(there, Verdict::Wrong), found, format!("external network {wanted}"), hint)
+    result("cloud.externalNetwork", verdict(there, Verdict::Wrong), found, format!("external network {wanted}"), hint)
 }
 
 fn clusters(facts: &CloudFacts) -> CloudCheck {
     let (there, limit) = facts.clusters;
     let good = limit.is_none_or(|limit| there < limit);
-    let found = limit.map_or(format!("{there} clusters, no limit told"), |limit| format!("{there} of {limit} clusters"));
+    let found =
+        limit.map_or(format!("{there} clusters, no limit told"), |limit| format!("{there} of {limit} clusters"));
     let hint = "delete a cluster, or ask the cloud's administrators for a higher quota of clusters";
-    check("cloud.quota.clusters", verdict(good, Verdict::Refused), found, "room for one more", hint)
+    result("cloud.quota.clusters", verdict(good, Verdict::Refused), found, "room for one more", hint)
 }
 
 fn quota_check(row: &Lack) -> CloudCheck {
     let found = row.free.map_or("no limit".to_owned(), |free| format!("{free} {} left", row.unit));
     let id = format!("cloud.quota.{}", row.resource);
-    check(&id, verdict(row.missing() == 0, Verdict::Refused), found, format!("{} {}", row.needed, row.unit), "")
+    result(&id, verdict(row.missing() == 0, Verdict::Refused), found, format!("{} {}", row.needed, row.unit), "")
 }
 
 /// Ports open to the world are what a science platform is for, but not Redis.
@@ -236,12 +261,12 @@ fn open_ports(wanted: &Wanted) -> Vec<CloudCheck> {
         let from = range(rule);
         if !is_range(from) {
             let hint = "write a range like 192.168.0.0/16";
-            return check(&id, Verdict::Wrong, format!("from {from}"), "a CIDR range", hint);
+            return result(&id, Verdict::Wrong, format!("from {from}"), "a CIDR range", hint);
         }
         let world = from == WORLD && !WEB.contains(&rule.port);
         let hint = format!("give port {} a range: `{{port: {}, from: 192.168.0.0/16}}`", rule.port, rule.port);
         let found = if from == WORLD { "open to the world".to_owned() } else { format!("open to {from}") };
-        check(&id, verdict(!world, Verdict::Warning), found, "no wider than its users", hint)
+        result(&id, verdict(!world, Verdict::Warning), found, "no wider than its users", hint)
     };
     wanted.ports().iter().map(judged).collect()
 }
@@ -249,17 +274,20 @@ fn open_ports(wanted: &Wanted) -> Vec<CloudCheck> {
 /// Magnum's default list had `PodSecurityPolicy`, under which no pod of the platform starts.
 fn pod_security(wanted: &Wanted, facts: &CloudFacts) -> CloudCheck {
     let inherited = wanted.magnum.merge_labels || wanted.labels().is_empty();
-    let label = |name: &str| wanted.labels().get(name).or_else(|| facts.template.labels.get(name).filter(|_| inherited));
+    let label =
+        |name: &str| wanted.labels().get(name).or_else(|| facts.template.labels.get(name).filter(|_| inherited));
     let (good, found) = match label("admission_control_list") {
         Some(list) => (!list.split(',').any(|one| one.trim() == "PodSecurityPolicy"), list.clone()),
         None => {
-            let minor = label("kube_tag").and_then(|tag| tag.trim_start_matches('v').split('.').nth(1)?.parse::<u32>().ok());
+            let minor =
+                label("kube_tag").and_then(|tag| tag.trim_start_matches('v').split('.').nth(1)?.parse::<u32>().ok());
             // Kubernetes 1.25 has no such plugin any more.
             (minor.is_some_and(|minor| minor >= 25), "Magnum's default list".to_owned())
         }
     };
-    let hint = "write the label admission_control_list without PodSecurityPolicy; that plugin blocks the platform's pods";
-    check("cloud.podSecurity", verdict(good, Verdict::Warning), found, "no PodSecurityPolicy", hint)
+    let hint =
+        "write the label admission_control_list without PodSecurityPolicy; that plugin blocks the platform's pods";
+    result("cloud.podSecurity", verdict(good, Verdict::Warning), found, "no PodSecurityPolicy", hint)
 }
 
 /// What the Somerville engineers learnt about ingress-nginx.
@@ -270,7 +298,13 @@ fn load_balancer(wanted: &Wanted, facts: &CloudFacts) -> CloudCheck {
     let found = format!("network driver {driver}, Octavia provider {}", if ovn { "ovn" } else { "not ovn" });
     let hint = "ingress-nginx must be of type LoadBalancer (ClusterIP fails with Calico) with a replica on every node of \
                 the pool; Octavia's OVN provider checks health only from OVN 22.09 on";
-    check("cloud.loadBalancer", verdict(!ovn, Verdict::Warning), found, "a provider that finds the ingress itself", hint)
+    result(
+        "cloud.loadBalancer",
+        verdict(!ovn, Verdict::Warning),
+        found,
+        "a provider that finds the ingress itself",
+        hint,
+    )
 }
 
 #[cfg(test)]
@@ -289,7 +323,12 @@ mod tests {
             project: "rsp".into(),
             template: serde_json::from_value(template).unwrap(),
             flavors: vec![Flavor { id: "1".into(), name: "small".into(), vcpus: 1, ram: 1024 }],
-            images: vec![Image { id: "i".into(), name: None, status: "active".into(), os_distro: Some("fedora-coreos".into()) }],
+            images: vec![Image {
+                id: "i".into(),
+                name: None,
+                status: "active".into(),
+                os_distro: Some("fedora-coreos".into()),
+            }],
             keypair: true,
             external: vec![Network { id: "n".into(), name: "public".into(), external: true }],
             nova: None,
@@ -319,24 +358,30 @@ mod tests {
         bad.flavors.clear();
         bad.clusters = (20, Some(20));
         let found: Vec<String> = verdicts(&wanted(""), &bad).into_iter().map(|(id, _)| id).collect();
-        assert_eq!(found, [
-            "cloud.keypair",
-            "cloud.flavor.workers",
-            "cloud.flavor.masters",
-            "cloud.image",
-            "cloud.externalNetwork",
-            "cloud.quota.clusters",
-        ]);
+        assert_eq!(
+            found,
+            [
+                "cloud.keypair",
+                "cloud.flavor.workers",
+                "cloud.flavor.masters",
+                "cloud.image",
+                "cloud.externalNetwork",
+                "cloud.quota.clusters",
+            ]
+        );
     }
 
     #[test]
     fn ports_that_the_world_should_not_see_are_warned_of() {
         let open = wanted("openPorts: [80, 8443, 6379, {port: 22, from: everywhere}]");
-        assert_eq!(verdicts(&open, &facts()), [
-            ("cloud.openPorts.8443".to_owned(), Verdict::Warning),
-            ("cloud.openPorts.6379".to_owned(), Verdict::Warning),
-            ("cloud.openPorts.22".to_owned(), Verdict::Wrong),
-        ]);
+        assert_eq!(
+            verdicts(&open, &facts()),
+            [
+                ("cloud.openPorts.8443".to_owned(), Verdict::Warning),
+                ("cloud.openPorts.6379".to_owned(), Verdict::Warning),
+                ("cloud.openPorts.22".to_owned(), Verdict::Wrong),
+            ]
+        );
     }
 
     #[test]

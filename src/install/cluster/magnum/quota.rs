@@ -44,9 +44,14 @@ pub fn need(wanted: &Wanted, template: &ClusterTemplate, flavors: &[Flavor]) -> 
     let number = |name: &str| label(name).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
     let docker = magnum.docker_volume_size.or(template.docker_volume_size).map_or(0, i64::from);
     // Node, docker, boot and etcd volumes are all Cinder's.
-    let volumes = [(docker, masters + nodes), (number("boot_volume_size"), masters + nodes), (number("etcd_volume_size"), masters)];
+    let volumes = [
+        (docker, masters + nodes),
+        (number("boot_volume_size"), masters + nodes),
+        (number("etcd_volume_size"), masters),
+    ];
     let volumes = volumes.into_iter().filter(|(size, _)| *size > 0);
-    let (count, gigabytes) = volumes.fold((0, 0), |(count, total), (size, nodes)| (count + nodes, total + size * nodes));
+    let (count, gigabytes) =
+        volumes.fold((0, 0), |(count, total), (size, nodes)| (count + nodes, total + size * nodes));
     let floating = if template.floating_ip_enabled.unwrap_or(false) { masters + nodes } else { 0 };
     let balancer = i64::from(template.master_lb_enabled.unwrap_or(false));
     Need {
@@ -126,7 +131,10 @@ pub fn letter(project: &str, cluster: &str, rows: &[Lack]) -> Option<String> {
         })
         .collect();
     (!lacking.is_empty()).then(|| {
-        format!("Please raise the quota of project {project} for the Kubernetes cluster {cluster}: {}.", lacking.join("; "))
+        format!(
+            "Please raise the quota of project {project} for the Kubernetes cluster {cluster}: {}.",
+            lacking.join("; ")
+        )
     })
 }
 

@@ -106,7 +106,11 @@ fn refuse_unmarked(magnum: &Magnum, cluster: &Cluster) -> Result<(), MagnumError
     if cluster.labels.get(ENVIRONMENT_LABEL) == Some(environment) {
         return Ok(());
     }
-    Err(MagnumError::Unmarked { name: cluster.name.clone(), uuid: cluster.uuid.clone(), environment: environment.clone() })
+    Err(MagnumError::Unmarked {
+        name: cluster.name.clone(),
+        uuid: cluster.uuid.clone(),
+        environment: environment.clone(),
+    })
 }
 
 async fn inside(cluster: &kubernetes::Cluster) -> Result<Inside, Failure> {
@@ -115,7 +119,8 @@ async fn inside(cluster: &kubernetes::Cluster) -> Result<Inside, Failure> {
         cluster.list("v1", "PersistentVolumeClaim", None),
         cluster.list("v1", "PersistentVolume", None),
     )?;
-    let load_balancers = services.into_iter().filter(|service| service.data["spec"]["type"] == "LoadBalancer").collect();
+    let load_balancers =
+        services.into_iter().filter(|service| service.data["spec"]["type"] == "LoadBalancer").collect();
     Ok(Inside { load_balancers, claims, volumes })
 }
 
@@ -149,7 +154,8 @@ const CONTROLLERS: [(&str, &str); 5] = [
 
 /// What could put a claim or a service back, namespace by namespace; Argo CD's first, the system's never.
 fn workloads(inside: &Inside) -> Vec<(&'static str, &'static str, String)> {
-    let mut namespaces: Vec<String> = inside.claims.iter().chain(&inside.load_balancers).filter_map(kube::ResourceExt::namespace).collect();
+    let mut namespaces: Vec<String> =
+        inside.claims.iter().chain(&inside.load_balancers).filter_map(kube::ResourceExt::namespace).collect();
     namespaces.push("argocd".to_owned());
     namespaces.sort_by_key(|name| (name != "argocd", name.clone()));
     namespaces.dedup();
@@ -243,7 +249,8 @@ mod tests {
     #[test]
     fn only_floating_ips_with_the_clusters_own_uuid_are_left_over() {
         let text = "Floating IP for Kubernetes external service ingress/ingress from cluster";
-        let ips = [ip(&format!("{text} 1111")), ip(&format!("{text} 11112")), ip("by hand"), ip(&format!("{text} 1111 "))];
+        let ips =
+            [ip(&format!("{text} 1111")), ip(&format!("{text} 11112")), ip("by hand"), ip(&format!("{text} 1111 "))];
         assert_eq!(left_over(&ips, "1111"), ips[..1]);
     }
 
@@ -253,7 +260,8 @@ mod tests {
             serde_json::from_value(json!({ "metadata": { "name": "c", "namespace": namespace } })).unwrap()
         };
         let claims = vec![claim("portal"), claim("kube-system"), claim("butler"), claim("portal")];
-        let order: Vec<String> = workloads(&Inside { claims, ..Inside::default() }).into_iter().map(|one| one.2).collect();
+        let order: Vec<String> =
+            workloads(&Inside { claims, ..Inside::default() }).into_iter().map(|one| one.2).collect();
         assert_eq!(order.chunks(5).map(|chunk| chunk[0].as_str()).collect::<Vec<_>>(), ["argocd", "butler", "portal"]);
     }
 }

@@ -5,7 +5,7 @@ use super::error::MagnumError;
 use super::home::{Magnum, Seen};
 use super::ports::{Opening, groups_of, openings, too_open};
 use super::wait::{Wait, failed};
-use super::{create, credentials, node_ports, preflight, witness};
+use super::{create, credentials, node_ports, witness};
 use crate::client::openstack::{Cluster, NodeGroup};
 use crate::engine::{Describe, Described, Observation, Run, Step};
 use crate::error::Failure;
@@ -62,19 +62,26 @@ pub enum Change {
 impl Describe for Change {
     fn describe(&self) -> Described {
         match self {
-            Self::Create { name, template } => Described::new("create", format!("cluster {name} from template {template}")),
+            Self::Create { name, template } => {
+                Described::new("create", format!("cluster {name} from template {template}"))
+            }
             Self::Await { uuid, status } => Described::new("await", format!("cluster {uuid}, which is {status}")),
             Self::Resize { uuid, resize: Resize::Nodes { from, to } } => {
                 Described::new("update", format!("cluster {uuid}: {to} nodes instead of {from}"))
             }
             Self::Resize { uuid, resize: Resize::Limits { name, from, to, .. } } => {
                 let most = |max: Option<u32>| max.map_or("any".to_owned(), |max| max.to_string());
-                let (now, then) = (format!("{} to {}", from.min, most(from.max)), format!("{} to {}", to.min, most(to.max)));
-                Described::new("update", format!("cluster {uuid}: node group {name} from {then} nodes instead of {now}"))
+                let (now, then) =
+                    (format!("{} to {}", from.min, most(from.max)), format!("{} to {}", to.min, most(to.max)));
+                Described::new(
+                    "update",
+                    format!("cluster {uuid}: node group {name} from {then} nodes instead of {now}"),
+                )
             }
-            Self::Open(Opening { group, port, from }) => {
-                Described::new("create", format!("rule tcp {port} from {from} in security group {} ({})", group.name, group.id))
-            }
+            Self::Open(Opening { group, port, from }) => Described::new(
+                "create",
+                format!("rule tcp {port} from {from} in security group {} ({})", group.name, group.id),
+            ),
             Self::Keep { path, because } => {
                 Described::new("update", format!("kubeconfig {}: {because}", path.display()))
             }
@@ -86,7 +93,9 @@ impl MagnumStep {
     async fn observe_ports(&self, observed: &mut Observed, run: &Run) -> Result<(), Failure> {
         let ports = self.0.wanted.ports();
         let seen = Arc::clone(&observed.seen);
-        let (Some(cluster), Some(access), false) = (&seen.cluster, &seen.access, ports.is_empty()) else { return Ok(()) };
+        let (Some(cluster), Some(access), false) = (&seen.cluster, &seen.access, ports.is_empty()) else {
+            return Ok(());
+        };
         let cloud = self.0.cloud(run).await?;
         let client = witness::connect(&access.kubeconfig, &run.outlet).await?;
         let address = cluster.api_address.as_deref().unwrap_or_default();
@@ -150,6 +159,9 @@ impl Step for MagnumStep {
 
     fn plan(&self, observed: &Observed) -> Result<Vec<Change>, Failure> {
         let Some(cluster) = &observed.seen.cluster else {
+            if let Some(checked) = &observed.seen.checks {
+                checked.admit(&self.0.wanted)?;
+            }
             let (name, template) = (self.0.wanted.magnum.name.clone(), observed.seen.template.uuid.clone());
             return Ok(vec![Change::Create { name, template }]);
         };
@@ -172,7 +184,6 @@ impl Step for MagnumStep {
         let cloud = self.0.cloud(run).await?;
         match change {
             Change::Create { template, .. } => {
-                preflight::before_create(cloud, &self.0.wanted, template).await?;
                 let uuid = create::create(cloud, &self.0.wanted, template).await?;
                 self.until_ready(&uuid, None, run).await
             }
@@ -200,8 +211,8 @@ impl Step for MagnumStep {
         let Some(cluster) = &observed.seen.cluster else { return Vec::new() };
         let rebuilds = rebuilds(&self.0.wanted, cluster, Some(&observed.seen.template));
         let rebuild = |needed: &RebuildNeeded| Described::new("rebuild", format!("cluster {}: {needed}", cluster.name));
-        let failed = (cluster.status.0 == "UPDATE_FAILED")
-            .then(|| Described::new("repair", failed(cluster).to_string()));
+        let failed =
+            (cluster.status.0 == "UPDATE_FAILED").then(|| Described::new("repair", failed(cluster).to_string()));
         let narrow = observed.too_open.iter().map(|told| Described::new("narrow", told.clone()));
         rebuilds.iter().map(rebuild).chain(failed).chain(narrow).collect()
     }

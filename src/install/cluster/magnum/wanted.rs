@@ -42,7 +42,8 @@ impl Wanted {
     /// The limits, where the labels turn autoscaling on; the node count is the autoscaler's then.
     pub fn autoscaling(&self) -> Option<NodeLimits> {
         let number = |name: &str| self.magnum.labels.get(name).and_then(|text| text.trim().parse().ok());
-        let on = self.magnum.labels.get("auto_scaling_enabled").is_some_and(|text| text.trim().eq_ignore_ascii_case("true"));
+        let on =
+            self.magnum.labels.get("auto_scaling_enabled").is_some_and(|text| text.trim().eq_ignore_ascii_case("true"));
         on.then(|| NodeLimits { min: number("min_node_count").unwrap_or(1), max: number("max_node_count") })
     }
 

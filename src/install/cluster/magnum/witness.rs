@@ -40,8 +40,16 @@ impl NodeFact {
             role: if master { Role::Master } else { Role::Worker },
             ready: status.conditions.iter().flatten().any(|one| one.type_ == "Ready" && one.status == "True"),
             // `openstack:///UUID`, or `openstack://REGION/UUID`
-            server: provider.filter(|id| id.starts_with("openstack://")).and_then(|id| id.rsplit('/').next()).map(str::to_owned),
-            address: status.addresses.iter().flatten().find(|one| one.type_ == "InternalIP").map(|one| one.address.clone()),
+            server: provider
+                .filter(|id| id.starts_with("openstack://"))
+                .and_then(|id| id.rsplit('/').next())
+                .map(str::to_owned),
+            address: status
+                .addresses
+                .iter()
+                .flatten()
+                .find(|one| one.type_ == "InternalIP")
+                .map(|one| one.address.clone()),
         }
     }
 }
@@ -75,8 +83,11 @@ pub async fn ask(cluster: &Cluster) -> ApiServer {
     }
     match Api::<Node>::all(cluster.client()).list(&ListParams::default()).await {
         Ok(list) => {
-            let workers: Vec<_> = list.items.iter().map(NodeFact::of).filter(|node| node.role == Role::Worker).collect();
-            let count = |ready: bool| u32::try_from(workers.iter().filter(|node| node.ready || !ready).count()).unwrap_or(u32::MAX);
+            let workers: Vec<_> =
+                list.items.iter().map(NodeFact::of).filter(|node| node.role == Role::Worker).collect();
+            let count = |ready: bool| {
+                u32::try_from(workers.iter().filter(|node| node.ready || !ready).count()).unwrap_or(u32::MAX)
+            };
             ApiServer::Ready { workers: count(false), ready: count(true) }
         }
         Err(error) => ApiServer::NotReady { why: chain(&error) },
@@ -119,6 +130,9 @@ mod tests {
 
     #[test]
     fn only_the_failing_checks_are_told() {
-        assert_eq!(failing_checks("[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed"), "etcd failed: reason withheld");
+        assert_eq!(
+            failing_checks("[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed"),
+            "etcd failed: reason withheld"
+        );
     }
 }

@@ -12,7 +12,7 @@ may be deleted by Nova alone, so it is another).  <dir>/nodes.json tells
 the hook of the nodes.
 
 Knobs, by cluster label (all strings):
-  local_delay   seconds in *_IN_PROGRESS            (default [local_driver] delay)
+  local_delay   seconds in CREATE_ and UPDATE_IN_PROGRESS (default [local_driver] delay)
   local_fail    "create", "update" or "delete"      (the operation ends *_FAILED)
   local_reason  text of the failure
   local_raise   "create": the driver itself raises  (conductor writes CREATE_FAILED)
@@ -269,7 +269,7 @@ class LocalDriver(driver.Driver):
                    - since.replace(tzinfo=None)).total_seconds()
             delay = float(_label(cluster, 'local_delay',
                                  CONF.local_driver.delay))
-            if age < delay:
+            if age < delay and action != 'DELETE':
                 return
         ngs = list(cluster.nodegroups)
         if _label(cluster, 'local_fail') == action.lower():
