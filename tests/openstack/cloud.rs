@@ -50,7 +50,7 @@ fn start() -> Option<TestCloud> {
 /// The first of five free ports in a row, as far as one can know.
 fn free_ports() -> u16 {
     (0..200)
-        .map(|round| 20000 + ((std::process::id() as u16).wrapping_mul(7) % 2000) * 5 + round * 5)
+        .map(|round| 20000 + u16::try_from(std::process::id() % 2000).unwrap() * 5 + round * 5)
         .find(|first| (0..5).all(|next| std::net::TcpListener::bind(("127.0.0.1", first + next)).is_ok()))
         .unwrap()
 }
@@ -131,7 +131,7 @@ impl Recorder {
 pub(crate) fn run() -> (Run, Recorder) {
     let recorder = Recorder::default();
     let outlet = Outlet::new(Events::new(vec![Box::new(recorder.clone())]), Counters::default(), kill_point());
-    (Run { outlet, deadline: Deadline::after(Duration::from_secs(180)) }, recorder)
+    (Run { outlet, deadline: Deadline::after(Duration::from_mins(3)) }, recorder)
 }
 
 fn kill_point() -> Option<rsp_install::engine::Checkpoint> {

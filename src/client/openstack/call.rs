@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) const RETRIES: usize = 5;
 
 /// A service may ask for more patience than this; it gets this much.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(60);
+const LONGEST_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -127,7 +127,7 @@ mod tests {
     use serde_json::json;
 
     fn refused(status: u16, after: Option<&str>) -> OpenstackError {
-        OpenstackError::Refused { call: String::new(), fault: Fault::read(status, after, None, "") }
+        OpenstackError::Refused { call: String::new(), fault: Box::new(Fault::read(status, after, None, "")) }
     }
 
     fn lost(never_sent: bool) -> OpenstackError {

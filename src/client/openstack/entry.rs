@@ -26,6 +26,7 @@ pub(super) struct Entry {
 }
 
 /// Its `auth` section.
+#[allow(clippy::struct_field_names, reason = "these are the keys of clouds.yaml")]
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Auth {
     pub(super) auth_url: Option<String>,

@@ -65,7 +65,7 @@ pub enum OpenstackError {
         /// The cloud.
         cloud: String,
         /// Its words.
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// The catalogue does not offer a service.
     #[error("{cloud}: the catalogue has no {service} service in region {region} with interface {interface}")]
@@ -85,7 +85,7 @@ pub enum OpenstackError {
         /// The request.
         call: String,
         /// Its words.
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// No answer.
     #[error("{call}: no answer")]

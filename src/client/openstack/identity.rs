@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 const MARGIN: Duration = Duration::from_mins(10);
 
 /// How long Keystone may take.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
+const LOGIN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Who and where we are.
 #[derive(Debug, Clone, Deserialize)]
@@ -129,7 +129,7 @@ impl Identity {
         let request = self.http.post(self.tokens_url()).timeout(LOGIN_TIMEOUT).json(&self.cloud.credential.body());
         let response = request.send().await.map_err(no_answer)?;
         if !response.status().is_success() {
-            let fault = fault(response).await;
+            let fault = Box::new(fault(response).await);
             return Err(if fault.status < 500 && fault.status != 429 {
                 OpenstackError::Login { cloud: self.cloud.name.clone(), fault }
             } else {

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long one request may take; Magnum asks up to four other services before it answers.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A session with a cloud; cheap to clone.
 #[derive(Clone)]
@@ -119,7 +119,7 @@ impl Openstack {
     /// A token can be revoked or expire on the way: once, a 401 is answered with a new login.
     async fn with_fresh_token(&self, call: &Call, count: impl Fn()) -> Result<Reply, OpenstackError> {
         let token = self.identity.token().await?;
-        match self.once(call).await {
+        match Box::pin(self.once(call)).await {
             Err(error) if error.status() == Some(401) => {
                 self.outlet.events().tell(Event::Retry {
                     call: call.title(),
@@ -128,7 +128,7 @@ impl Openstack {
                 });
                 self.identity.forget(&token).await;
                 count();
-                self.once(call).await
+                Box::pin(self.once(call)).await
             }
             answer => answer,
         }
@@ -158,7 +158,7 @@ impl Openstack {
         let response = request.send().await.map_err(no_answer)?;
         let status = response.status().as_u16();
         if !call.accepts(status) {
-            return Err(OpenstackError::Refused { call: call.title(), fault: fault(response).await });
+            return Err(OpenstackError::Refused { call: call.title(), fault: Box::new(fault(response).await) });
         }
         let text = response.text().await.map_err(no_answer)?;
         let body = match serde_json::from_str(&text) {

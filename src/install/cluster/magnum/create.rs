@@ -9,7 +9,7 @@ use crate::client::openstack::{Cluster, Openstack, OpenstackError};
 use std::time::{Duration, Instant};
 
 /// How long a row may be missing: Magnum answers before its conductor has written it.
-const ROW: Duration = Duration::from_secs(60);
+const ROW: Duration = Duration::from_mins(1);
 
 /// Creates the cluster; its UUID.
 pub async fn create(cloud: &Openstack, wanted: &Wanted, template: &str) -> Result<String, MagnumError> {
@@ -36,7 +36,7 @@ async fn look_up(cloud: &Openstack, wanted: &Wanted, run: &str, source: Openstac
             return Ok(found.uuid);
         }
         if begun.elapsed() > ROW / 2 {
-            return Err(MagnumError::Lost { name: wanted.magnum.name.clone(), source });
+            return Err(MagnumError::Lost { name: wanted.magnum.name.clone(), source: Box::new(source) });
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -115,7 +115,7 @@ pub enum MagnumError {
         name: String,
         /// What happened to the call.
         #[source]
-        source: OpenstackError,
+        source: Box<OpenstackError>,
     },
     /// The nodes' ports cannot be told for sure.
     #[error("the ports of cluster {name}'s nodes cannot be told for sure: {why}")]
@@ -178,8 +178,13 @@ impl Explain for MagnumError {
             Self::Ambiguous { .. } | Self::NoTemplate { .. } | Self::Foreign { .. } | Self::Unmarked { .. } => {
                 Kind::Invalid
             }
-            Self::Failed { .. } | Self::Gone { .. } | Self::Stalled { .. } | Self::Ports { .. } => Kind::Failed,
-            Self::Certificate { .. } | Self::Kubeconfig { .. } | Self::NotGivenBack { .. } => Kind::Failed,
+            Self::Failed { .. }
+            | Self::Gone { .. }
+            | Self::Stalled { .. }
+            | Self::Ports { .. }
+            | Self::Certificate { .. }
+            | Self::Kubeconfig { .. }
+            | Self::NotGivenBack { .. } => Kind::Failed,
             Self::Preflight { wrong, .. } if *wrong => Kind::Invalid,
             Self::OutOfTime { .. } => Kind::Interrupted,
             Self::Held { .. } => Kind::Held,
