@@ -51,6 +51,8 @@ pub enum Command {
     Mode(ModeArgs),
     /// Print the JSON schema of an environment file.
     Schema,
+    /// Delete the environment's Magnum cluster, and first what it holds in the cloud.
+    Retire(RetireArgs),
     /// The local control plane: real servers on this machine.
     #[command(subcommand)]
     Sandbox(SandboxCommand),
@@ -120,6 +122,17 @@ pub struct InstallArgs {
     /// Which checkout.
     #[command(flatten)]
     pub checkout: CheckoutArgs,
+}
+
+/// Flags of `retire`.
+#[derive(Args)]
+pub struct RetireArgs {
+    /// The environment's name, instead of typing it when asked.
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+    /// Show what would go and what would stay.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Reads a duration such as `90s`, `45m` or `1h 30m`.

@@ -10,6 +10,7 @@ mod drift;
 mod install;
 mod mode;
 mod plan;
+mod retire;
 mod sandbox;
 mod schema;
 mod secrets;
@@ -85,6 +86,7 @@ async fn dispatch(door: &Door, command: Command, install: args::InstallArgs) -> 
         Command::Drift(args) => drift::run(door, args).await,
         Command::Mode(args) => mode::run(door, args).await,
         Command::Schema => schema::run(),
+        Command::Retire(args) => retire::run(door, &args).await,
         Command::Sandbox(command) => sandbox::run(door, &command).await,
     }
 }

@@ -5,4 +5,5 @@
 pub mod git;
 pub mod helm;
 pub mod kubernetes;
+pub mod openstack;
 pub mod vault;

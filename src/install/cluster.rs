@@ -1,5 +1,7 @@
 //! Step `cluster`: the cluster is there, is the declared one, and answers.
 
+pub mod magnum;
+
 use super::site::Site;
 use crate::engine::{Describe, Described, Observation, Run, Step};
 use crate::environment::Cluster as Declared;

@@ -7,7 +7,7 @@
 mod app_of_apps;
 mod applications;
 mod chart;
-mod cluster;
+pub mod cluster;
 mod error;
 mod guard;
 mod hand_off;
@@ -48,9 +48,10 @@ use std::sync::Arc;
 
 /// The steps of an installation, in order.
 pub fn steps(site: &Arc<Site>) -> Vec<Box<dyn AnyStep>> {
+    let magnum = site.magnum().map(|magnum| Box::new(cluster::magnum::MagnumStep(magnum)) as Box<dyn AnyStep>);
     let site = || Arc::clone(site);
     vec![
-        Box::new(cluster::ClusterStep(site())),
+        magnum.unwrap_or_else(|| Box::new(cluster::ClusterStep(site()))),
         Box::new(storage_class::StorageClassStep(site())),
         Box::new(secrets::SecretsStep(site())),
         Box::new(vault_credentials::VaultCredentialsStep(site())),

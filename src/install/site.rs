@@ -1,5 +1,6 @@
 //! Where the main job happens: what was declared, the checkout, the cluster once it is there.
 
+use super::cluster::magnum::Magnum;
 use super::error::InstallError;
 use super::marker::Marker;
 use super::snapshot::Snapshot;
@@ -32,6 +33,7 @@ pub struct Site {
     pub run: Run,
     /// What the command line adds.
     pub options: Options,
+    magnum: Option<Arc<Magnum>>,
     source: OnceCell<Source>,
     contact: Mutex<Option<Contact>>,
     snapshot: Mutex<Option<(u64, Arc<Snapshot>)>>,
@@ -53,7 +55,13 @@ impl Site {
     /// The place of a run.
     pub fn new(loaded: Loaded, process: Process, run: Run, options: Options) -> Arc<Self> {
         let (source, contact, snapshot) = (OnceCell::new(), Mutex::default(), Mutex::default());
-        Arc::new(Self { loaded, process, run, options, source, contact, snapshot, target: Arc::default() })
+        let magnum = Magnum::for_environment(&process, &loaded.environment, &loaded.folder);
+        Arc::new(Self { loaded, process, run, options, magnum, source, contact, snapshot, target: Arc::default() })
+    }
+
+    /// The Magnum cluster, where that is what is declared.
+    pub(super) fn magnum(&self) -> Option<Arc<Magnum>> {
+        self.magnum.clone()
     }
 
     /// The environment's name.
@@ -119,9 +127,8 @@ impl Site {
                 None => Access::default_files(&self.process, &declared.context),
             })),
             Declared::Magnum(_) => {
-                let what =
-                    "this version installs on clusters that exist; it cannot make Magnum clusters yet".to_owned();
-                Err(InstallError::Unsupported { what }.into())
+                let Some(magnum) = &self.magnum else { return Ok(None) };
+                Ok(magnum.kubeconfig(&self.run).await?.map(|text| Access::Text(text.expose().to_owned())))
             }
         }
     }

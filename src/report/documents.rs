@@ -2,6 +2,7 @@
 
 use crate::engine::{Outcome, PlannedChange, Requests, StepReport, Survey, UnknownStep};
 use crate::error::{Failure, Kind};
+use crate::install::cluster::magnum::retire::Retirement;
 use crate::install::{ApplicationStatus, FileProblem};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -82,6 +83,55 @@ impl InstallDocument {
             requests,
             elapsed_seconds,
             error: outcome.failure.as_ref().map(Problem::from),
+        }
+    }
+}
+
+/// `rsp-install retire --env E`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetireDocument {
+    /// The environment.
+    pub environment: String,
+    /// How it ended; `pending` after a dry run with something to do.
+    pub result: RunResult,
+    /// The cluster's UUID, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Services of type `LoadBalancer` that go first.
+    pub load_balancers: Vec<String>,
+    /// Claims that go first.
+    pub claims: Vec<String>,
+    /// Floating IPs that go last.
+    pub floating_ips: Vec<String>,
+    /// What is not touched.
+    pub untouched: Vec<String>,
+    /// What was asked of others.
+    pub requests: Requests,
+    /// Wall time, seconds.
+    pub elapsed_seconds: f64,
+}
+
+impl RetireDocument {
+    /// From what was planned.
+    pub fn new(
+        environment: &str,
+        result: RunResult,
+        planned: &Retirement,
+        requests: Requests,
+        elapsed_seconds: f64,
+    ) -> Self {
+        let planned = planned.clone();
+        Self {
+            environment: environment.to_owned(),
+            result,
+            cluster: planned.cluster.map(|(_, uuid)| uuid),
+            load_balancers: planned.load_balancers,
+            claims: planned.claims,
+            floating_ips: planned.floating_ips,
+            untouched: planned.untouched,
+            requests,
+            elapsed_seconds,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Results as text for people.
 
-use super::documents::{InstallDocument, PlanDocument, RunResult, StatusDocument, ValidateDocument};
+use super::documents::{InstallDocument, PlanDocument, RetireDocument, RunResult, StatusDocument, ValidateDocument};
 use crate::engine::{PlannedChange, Requests, UnknownStep};
+use crate::install::cluster::magnum::retire::Retirement;
 use comfy_table::Table;
 use std::fmt::Write as _;
 
@@ -66,6 +67,31 @@ pub fn plan(document: &PlanDocument) -> String {
         _ => writeln!(text, "Do it with: rsp-install --env {}", document.environment),
     };
     text
+}
+
+/// What a retirement takes away, and what it leaves.
+pub fn retirement(planned: &Retirement) -> String {
+    let Some((name, uuid)) = &planned.cluster else { return String::new() };
+    let mut text = format!("Goes: cluster {name} ({uuid})\n");
+    let goes =
+        [("Service", &planned.load_balancers), ("claim", &planned.claims), ("floating IP", &planned.floating_ips)];
+    for (kind, names) in goes {
+        text.extend(names.iter().map(|name| format!("Goes: {kind} {name}\n")));
+    }
+    text.extend(planned.untouched.iter().map(|name| format!("Stays: {name}\n")));
+    text
+}
+
+/// What a retirement did.
+pub fn retired(document: &RetireDocument) -> String {
+    let environment = &document.environment;
+    match (&document.cluster, document.result) {
+        (None, _) => format!("{environment}: there is no cluster\n"),
+        (Some(uuid), RunResult::Pending) => format!(
+            "Would delete cluster {uuid}. Do it with: rsp-install retire --env {environment} --confirm {environment}\n"
+        ),
+        (Some(uuid), _) => format!("{environment}: cluster {uuid} is gone\n"),
+    }
 }
 
 /// What is wrong with a file.
