@@ -77,7 +77,7 @@ impl OperatorLogin {
             _ => None,
         };
         let entry = |(key, variable): (&String, &Variable)| {
-            let missing = || InstallError::Unsupported {
+            let missing = || InstallError::OperatorCredentials {
                 what: format!(
                     "the values of {OPERATOR} read key {key} of Secret {}, which the credentials do not have",
                     self.secret
