@@ -1,5 +1,7 @@
 //! The commands about secrets, run as people run them, on a real Vault: killed anywhere, watched for what shows.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod vault_common;
 
 use serde_json::{Value, json};

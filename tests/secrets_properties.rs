@@ -1,5 +1,7 @@
 //! Rules that hold for every set of definitions and every content of Vault.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use proptest::prelude::*;
 use rsp_install::phalanx::yaml::Position;
 use rsp_install::secret_value::SecretValue;

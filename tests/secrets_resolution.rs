@@ -1,5 +1,7 @@
 //! What each of upstream's environments requires, held against what upstream's own code said of half of them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use rsp_install::error::Failure;
 use rsp_install::phalanx::Checkout;
 use rsp_install::phalanx::tree::Directory;

@@ -73,10 +73,10 @@ pub struct CopyArgs {
     /// Which checkout.
     #[command(flatten)]
     pub checkout: CheckoutArgs,
-    /// The prefix to copy from, with its mount: secret/k8s_operator/roe.
+    /// The prefix to copy from, with its mount: `secret/k8s_operator/roe`.
     #[arg(long, value_name = "PREFIX")]
     pub from: String,
-    /// The Vault server to copy from, if another one; its token is in VAULT_SOURCE_TOKEN (or _FILE).
+    /// The Vault server to copy from, if another one; its token is in `VAULT_SOURCE_TOKEN` (or `_FILE`).
     #[arg(long, value_name = "URL")]
     pub from_address: Option<String>,
     /// Rename on the way: OLD=NEW, of two applications or two application/key (may be repeated).

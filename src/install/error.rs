@@ -46,12 +46,6 @@ pub enum InstallError {
     /// A person said no.
     #[error("not done: you answered no")]
     Refused,
-    /// The secrets operator's values ask for credentials that we cannot give.
-    #[error("{what}")]
-    OperatorCredentials {
-        /// What is asked for.
-        what: String,
-    },
     /// The chart of phalanx's environments renders something unexpected.
     #[error("environment {environment} of {place}: {what}")]
     Parent {
@@ -107,7 +101,6 @@ impl Explain for InstallError {
             | Self::AnotherEnvironment { .. }
             | Self::ForeignInstallation { .. }
             | Self::Parent { .. }
-            | Self::OperatorCredentials { .. }
             | Self::ImmutableClass { .. } => Kind::Invalid,
             Self::Unanswered { .. } | Self::Refused | Self::NoStep { .. } => Kind::Usage,
             Self::SyncFailed { .. } | Self::Unhealthy { .. } => Kind::Failed,
@@ -134,7 +127,7 @@ impl Explain for InstallError {
             Self::SyncFailed { .. } => "correct it on the branch, then run the same command again".to_owned(),
             Self::Unhealthy { .. } => "`rsp-install status` shows where everything stands".to_owned(),
             Self::NoStep { known, .. } => format!("there are: {}", known.join(", ")),
-            Self::Refused | Self::Parent { .. } | Self::OperatorCredentials { .. } => return Vec::new(),
+            Self::Refused | Self::Parent { .. } => return Vec::new(),
         };
         vec![line]
     }

@@ -1,6 +1,6 @@
 //! Which Secret the secrets operator reads its login from, as the checkout's values say; it is not the same everywhere.
 
-use super::error::InstallError;
+use crate::error::{Failure, Kind};
 use crate::phalanx::yaml::{Node, YamlError};
 use crate::phalanx::{Checkout, PhalanxError};
 use std::collections::BTreeMap;
@@ -68,7 +68,7 @@ impl OperatorLogin {
     }
 
     /// The content of the Secret.
-    pub(super) fn data(&self, given: &Given) -> Result<BTreeMap<String, String>, InstallError> {
+    pub(super) fn data(&self, given: &Given) -> Result<BTreeMap<String, String>, Failure> {
         let value = |variable: &Variable| match (variable, given) {
             (Variable::RoleId, Given::AppRole { role_id, .. }) => Some(role_id.expose().to_owned()),
             (Variable::SecretId, Given::AppRole { secret_id, .. }) => Some(secret_id.expose().to_owned()),
@@ -77,11 +77,11 @@ impl OperatorLogin {
             _ => None,
         };
         let entry = |(key, variable): (&String, &Variable)| {
-            let missing = || InstallError::OperatorCredentials {
-                what: format!(
-                    "the values of {OPERATOR} read key {key} of Secret {}, which the credentials do not have",
-                    self.secret
-                ),
+            let missing = || {
+                let secret = &self.secret;
+                let what =
+                    format!("the values of {OPERATOR} read key {key} of Secret {secret}, which the credentials lack");
+                Failure::new(Kind::Invalid, what)
             };
             Ok((key.clone(), value(variable).ok_or_else(missing)?))
         };

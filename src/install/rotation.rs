@@ -27,9 +27,9 @@ use std::time::Duration;
 /// The VaultSecret that proves a login.
 const PROOF: &str = "rsp-install-proof";
 /// The operator looks every minute; it is given three.
-const PROOF_TIME: Duration = Duration::from_secs(180);
+const PROOF_TIME: Duration = Duration::from_mins(3);
 /// What ends sooner is told: upstream's own audit warns as early.
-const SOON: Duration = Duration::from_secs(7 * 86_400);
+const SOON: Duration = Duration::from_hours(7 * 24);
 
 /// What a rotation did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -194,7 +194,7 @@ pub async fn audit(site: &Site) -> Result<Vec<Finding>, Failure> {
             if live.is_none() {
                 tell(format!("Secret {OPERATOR}/{}", access.login.secret), "it is missing".into());
             }
-            credentials(&access, installed.as_deref(), vault.secret_ids(&access.role).await?, site, &mut tell);
+            credentials(&access, installed.as_deref(), &vault.secret_ids(&access.role).await?, site, &mut tell);
         }
     }
     own_token(vault.own_token().await, site, &mut tell);
@@ -204,7 +204,7 @@ pub async fn audit(site: &Site) -> Result<Vec<Finding>, Failure> {
 fn credentials(
     access: &RoleAccess,
     installed: Option<&str>,
-    ids: Vec<SecretIdInfo>,
+    ids: &[SecretIdInfo],
     site: &Site,
     tell: &mut impl FnMut(String, String),
 ) {

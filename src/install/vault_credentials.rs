@@ -4,7 +4,7 @@
 //! are. Otherwise a SecretID is issued for this cluster, once; its handle, which is no secret, stays on the Secret as the
 //! mark by which the next run finds it good. Rotation is another command: `access rotate`.
 
-use super::operator_login::{Given, OPERATOR, OperatorLogin};
+use super::operator_login::{Given, OPERATOR, OperatorLogin, Variable};
 use super::site::Site;
 use super::vault_place::VaultPlace;
 use super::workload;
@@ -196,26 +196,16 @@ impl RoleAccess {
         Ok(changes)
     }
 
-    /// Whether the Secret has every key, and its SecretID still is one of the role.
+    /// Whether the Secret has every key, and its SecretID still is one of the role. One that somebody else installed is
+    /// taken as it is: it is not ours to replace.
     async fn is_good(&self, live: Option<&DynamicObject>) -> Result<bool, VaultError> {
-        let Some(live) = live.filter(|live| self.login.keys.keys().all(|key| value_of(live, key).is_some())) else {
-            return Ok(false);
-        };
-        let value = |wanted| {
-            let key = self.login.keys.iter().find(|(_, variable)| **variable == wanted)?.0;
-            value_of(live, key)
-        };
-        use super::operator_login::Variable::{RoleId, SecretId};
-        let (Some(role_id), Some(secret_id)) = (value(RoleId), value(SecretId)) else { return Ok(false) };
-        match live.annotations().get(ACCESSOR) {
-            Some(accessor) => {
-                let (info, found) =
-                    tokio::try_join!(self.vault.secret_id(&self.role, accessor), self.vault.role_id(&self.role))?;
-                Ok(info.is_some() && found.as_deref() == Some(role_id.expose()))
-            }
-            // Installed by somebody else: it is good if it works.
-            None => self.vault.try_login(role_id.expose(), &secret_id).await,
-        }
+        let Some(live) = live.filter(|live| is_complete(live, &self.login)) else { return Ok(false) };
+        let Some(accessor) = live.annotations().get(ACCESSOR) else { return Ok(true) };
+        let id = self.login.keys.iter().find(|(_, variable)| **variable == Variable::RoleId);
+        let installed = id.and_then(|(key, _)| value_of(live, key));
+        let (accessors, role_id) =
+            tokio::try_join!(self.vault.secret_id_accessors(&self.role), self.vault.role_id(&self.role))?;
+        Ok(accessors.contains(accessor) && role_id.as_deref() == installed.as_ref().map(SecretValue::expose))
     }
 
     /// Issues a SecretID for this cluster and puts it into the Secret; tells its handle.
@@ -297,7 +287,7 @@ fn without_rights(
     live: Option<&DynamicObject>,
     login: &OperatorLogin,
 ) -> Result<Observation<Vec<Arc<CredentialChange>>>, Failure> {
-    if live.is_some_and(|live| login.keys.keys().all(|key| value_of(live, key).is_some())) {
+    if live.is_some_and(|live| is_complete(live, login)) {
         let message = format!(
             "our login may not look at policies and AppRoles ({call}): Secret {} is taken as it is",
             login.secret
@@ -311,6 +301,10 @@ fn without_rights(
     );
     Err(Failure::new(Kind::Unreachable, message)
         .help("give the operator's own credentials in VAULT_ROLE_ID and VAULT_SECRET_ID, or a token with rights on policies and AppRoles in VAULT_TOKEN"))
+}
+
+fn is_complete(secret: &DynamicObject, login: &OperatorLogin) -> bool {
+    login.keys.keys().all(|key| value_of(secret, key).is_some())
 }
 
 fn value_of(secret: &DynamicObject, key: &str) -> Option<SecretValue> {

@@ -81,9 +81,9 @@ fn list(text: &mut String, title: &str, names: &[SecretName]) {
         text.push('\n');
     }
     let _ = writeln!(text, "{title}:");
-    names.iter().for_each(|name| {
-        let _ = writeln!(text, "  {} {}", name.application, name.key);
-    });
+    for SecretName { application, key } in names {
+        let _ = writeln!(text, "  {application} {key}");
+    }
 }
 
 /// The findings for people, in the order of phalanx's own audit.

@@ -94,7 +94,9 @@ pub fn plan(resolution: &Resolution, contents: &Contents, delete: bool) -> Plan 
         let change = Change { name: name.clone(), kind: ChangeKind::Delete, before: current(name) };
         changes.entry(&name.application).or_default().push(change);
     }
-    changes.values_mut().for_each(|list| list.sort_by(|a, b| a.name.cmp(&b.name)));
+    for list in changes.values_mut() {
+        list.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     Plan { waves: waves(changes) }
 }
 

@@ -69,7 +69,7 @@ pub fn resolve(request: &Request<'_>) -> Resolution {
                 resolution.unresolved.push(secret.name.clone());
                 match why {
                     Why::NoValue if secret.class == Class::Static => {
-                        resolution.missing_static.push(secret.name.clone())
+                        resolution.missing_static.push(secret.name.clone());
                     }
                     Why::NoValue => {}
                     Why::Never(because) => {

@@ -76,10 +76,9 @@ impl StaticFile {
             (Some(value), None) => secret(value)?,
             (None, Some(file)) => {
                 let path = self.0.parent().unwrap_or(Path::new("")).join(file.text()?);
-                let text = std::str::from_utf8(&read_file(&path, Some(name))?)
-                    .map(SecretValue::new)
-                    .map_err(|_| file.wrong(format!("{} is no UTF-8 text", path.display())))?;
-                text
+                let bytes = read_file(&path, Some(name))?;
+                let no_text = |_| file.wrong(format!("{} is no UTF-8 text", path.display()));
+                std::str::from_utf8(&bytes).map(SecretValue::new).map_err(no_text)?
             }
             (None, None) => return Ok(None),
         };

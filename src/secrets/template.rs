@@ -65,9 +65,9 @@ fn folded(text: &mut String, indent: usize, name: &str, value: &str) {
         }
         text.push_str(&margin);
         if more_indented {
-            text.push_str(line)
+            text.push_str(line);
         } else {
-            words(text, &margin, line)
+            words(text, &margin, line);
         }
         text.push('\n');
         after_plain = !more_indented;

@@ -102,7 +102,7 @@ impl Vault {
     }
 
     /// One SecretID of an AppRole by its handle; nothing when it ended or was destroyed.
-    pub async fn secret_id(&self, role: &str, accessor: &str) -> Result<Option<SecretIdInfo>, VaultError> {
+    async fn secret_id(&self, role: &str, accessor: &str) -> Result<Option<SecretIdInfo>, VaultError> {
         self.0.outlet.counters().read(System::Vault);
         let body = json!({ "secret_id_accessor": accessor });
         let path = vec!["auth", "approle", "role", role, "secret-id-accessor", "lookup"];
@@ -114,14 +114,17 @@ impl Vault {
         }
     }
 
-    /// All SecretIDs of an AppRole; one that ends meanwhile is left out.
-    pub async fn secret_ids(&self, role: &str) -> Result<Vec<SecretIdInfo>, VaultError> {
+    /// The handles of all SecretIDs of an AppRole.
+    pub async fn secret_id_accessors(&self, role: &str) -> Result<Vec<String>, VaultError> {
         let reply = self.send(Request::list(vec!["auth", "approle", "role", role, "secret-id"])).await?;
         // A role without any answers "not found".
-        let keys =
-            reply.read::<Envelope<Keys>>("LIST secret-id")?.map(|envelope| envelope.data.keys).unwrap_or_default();
+        Ok(reply.read::<Envelope<Keys>>("LIST secret-id")?.map(|envelope| envelope.data.keys).unwrap_or_default())
+    }
+
+    /// All SecretIDs of an AppRole; one that ends meanwhile is left out.
+    pub async fn secret_ids(&self, role: &str) -> Result<Vec<SecretIdInfo>, VaultError> {
         let mut infos = Vec::new();
-        for accessor in keys {
+        for accessor in self.secret_id_accessors(role).await? {
             infos.extend(self.secret_id(role, &accessor).await?);
         }
         Ok(infos)

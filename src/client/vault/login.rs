@@ -96,7 +96,7 @@ impl Login {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("rsp-install/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(60));
+            .timeout(Duration::from_mins(1));
         builder = if self.address.scheme() == "http" {
             // Without encryption there is no need to load the system's certificates, which takes tens of milliseconds.
             builder.tls_certs_only(Vec::new())

@@ -198,6 +198,7 @@ fn with_merged(own: Vec<(Key, Node)>, merged: Vec<(Key, Node)>) -> Vec<(Key, Nod
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     fn json(text: &str) -> String {
         read("x.yaml", text.as_bytes()).map_or_else(|error| error.to_string(), |node| node.to_value().to_string())
@@ -241,7 +242,7 @@ mod tests {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for level in 1..9 {
             let before = vec![format!("*a{}", level - 1); 10].join(", ");
-            text.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+            let _ = writeln!(text, "a{level}: &a{level} [{before}]");
         }
         assert!(json(&text).contains("the aliases make more than"));
     }
