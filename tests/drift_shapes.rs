@@ -1,5 +1,11 @@
 //! The shapes of the real gaps, as small generated repositories: each signal, and each kind of bad input.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing helper is a failing test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_collect,
+    clippy::cast_possible_truncation,
+    clippy::cmp_owned,
+    reason = "a failing helper is a failing test"
+)]
 
 mod git_common;
 

@@ -1,5 +1,5 @@
 //! Remote repositories, served over HTTP by Git's own server program on the loopback interface.
-#![allow(clippy::unwrap_used, reason = "a failing helper is a failing test")]
+#![allow(clippy::unwrap_used, clippy::format_collect, reason = "a failing helper is a failing test")]
 
 mod git_common;
 

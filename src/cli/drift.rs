@@ -69,12 +69,11 @@ pub(super) async fn report(door: &Door, fork: Option<&str>, upstream: Option<&st
         Some(text) => parse(text, reference),
         None => Side { repository, reference: reference.to_owned() },
     };
-    let upstream = match (&environment.upstream, upstream) {
-        (None, Some(given)) => parse(given, "main"),
-        _ => {
-            let file = environment.upstream()?;
-            side(upstream, beside(door, &loaded, &file.repository)?, &file.branch)
-        }
+    let upstream = if let (None, Some(given)) = (&environment.upstream, upstream) {
+        parse(given, "main")
+    } else {
+        let file = environment.upstream()?;
+        side(upstream, beside(door, &loaded, &file.repository)?, &file.branch)
     };
     let request = Request {
         environment: phalanx.environment.clone(),

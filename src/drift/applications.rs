@@ -188,7 +188,8 @@ fn templates(view: &View<'_>, uses: &Uses) -> Result<Vec<TemplateChange>, DriftE
     let mut found = Vec::new();
     for prefix in prefixes {
         for (path, _) in below(&view.compared.upstream_changes, &prefix) {
-            if path.ends_with(".yaml") || path.ends_with(".yml") {
+            let extension = std::path::Path::new(path).extension().and_then(std::ffi::OsStr::to_str);
+            if matches!(extension, Some("yaml" | "yml")) {
                 let before = view.before().text(path)?;
                 let after = view.upstream.text(path)?;
                 found.push(TemplateChange { file: path.clone(), before, after });

@@ -17,7 +17,7 @@ const HISTORY: usize = 1500;
 pub(crate) fn changes(view: &View<'_>) -> Result<Vec<EnvironmentChange>, DriftError> {
     let mut found = Vec::new();
     for path in view.compared.upstream_changes.keys() {
-        if !path.ends_with(".yaml") || !view.names.iter().any(|name| belongs_to(path, name)) {
+        if !is_yaml(path) || !view.names.iter().any(|name| belongs_to(path, name)) {
             continue;
         }
         let base = match &view.base {
@@ -48,6 +48,11 @@ pub(crate) fn changes(view: &View<'_>) -> Result<Vec<EnvironmentChange>, DriftEr
         }
     }
     Ok(found)
+}
+
+/// Whether a file is one of values.
+fn is_yaml(path: &str) -> bool {
+    std::path::Path::new(path).extension().is_some_and(|extension| extension == "yaml")
 }
 
 /// Keys that say where things are and differ between the base and the merge, whoever changed them.

@@ -7,7 +7,7 @@ pub(crate) struct Floor {
     /// From this version on ...
     pub(crate) from: [u64; 3],
     /// ... only these and later ones can be upgraded directly.
-    pub(crate) floor: [u64; 3],
+    pub(crate) lowest: [u64; 3],
     /// Where that is written.
     pub(crate) source: &'static str,
 }
@@ -16,7 +16,7 @@ pub(crate) struct Floor {
 pub(crate) const FLOORS: [Floor; 1] = [Floor {
     application: "gafaelfawr",
     from: [12, 1, 1],
-    floor: [10, 0, 0],
+    lowest: [10, 0, 0],
     source: "Gafaelfawr 12.1.1 no longer supports direct upgrades from versions prior to 10.0.0",
 }];
 

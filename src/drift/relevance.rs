@@ -134,6 +134,9 @@ struct Prints<'a> {
     roots: HashMap<ObjectId, Rc<[u64]>>,
 }
 
+/// The folders of a checkout that matter here.
+const SIDES: [&str; 3] = ["applications", "charts", "environments"];
+
 /// What a folder is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Role {
@@ -145,6 +148,22 @@ enum Role {
     Templates { by_project: bool },
 }
 
+impl Role {
+    /// Whether an entry of such a folder can matter.
+    fn wants(self, name: &str, is_folder: bool, all: &[Uses], environments: &[&str]) -> bool {
+        match self {
+            Self::Applications => is_folder && all.iter().any(|uses| uses.application == name),
+            Self::Application => is_used(name, environments),
+            Self::Charts => is_folder && all.iter().any(|uses| uses.charts.contains(name)),
+            Self::Chart => name != "README.md",
+            Self::Environments => is_folder && name == "templates",
+            Self::Templates { by_project } => {
+                is_folder || all.iter().any(|uses| is_template_of(name, by_project, &uses.application))
+            }
+        }
+    }
+}
+
 impl Prints<'_> {
     /// One hash per application.
     fn of_root(&mut self, root: ObjectId) -> Result<Rc<[u64]>, DriftError> {
@@ -152,7 +171,7 @@ impl Prints<'_> {
             return Ok(Rc::clone(known));
         }
         let mut prints = vec![0; self.all.len()];
-        for (name, is_folder, id) in self.entries(root)? {
+        for (name, is_folder, id) in self.compared.pair.folder(root, |name, _| SIDES.contains(&name))? {
             let role = match name.as_str() {
                 "applications" => Role::Applications,
                 "charts" => Role::Charts,
@@ -173,23 +192,26 @@ impl Prints<'_> {
             return Ok(Rc::clone(known));
         }
         let mut prints = vec![0; if matches!(role, Role::Application | Role::Chart) { 1 } else { self.all.len() }];
-        for (name, is_folder, id) in self.entries(id)? {
+        let all = self.all;
+        let environments = self.environments;
+        let wanted = |name: &str, is_folder: bool| role.wants(name, is_folder, all, environments);
+        for (name, is_folder, id) in self.compared.pair.folder(id, wanted)? {
             match role {
-                Role::Applications if is_folder => {
+                Role::Applications => {
                     if let Some(at) = self.all.iter().position(|uses| uses.application == name) {
                         prints[at] ^= hash(&name, self.of_folder(Role::Application, id)?[0]);
                     }
                 }
-                Role::Application if is_used(&name, self.environments) => {
+                Role::Application => {
                     prints[0] = hash((prints[0], &name), id);
                 }
-                Role::Charts if is_folder && self.all.iter().any(|uses| uses.charts.contains(&name)) => {
+                Role::Charts => {
                     let print = hash(&name, self.of_folder(Role::Chart, id)?[0]);
                     let all = self.all.iter().zip(&mut prints);
                     all.filter(|(uses, _)| uses.charts.contains(&name)).for_each(|(_, slot)| *slot ^= print);
                 }
-                Role::Chart if name != "README.md" => prints[0] = hash((prints[0], &name), id),
-                Role::Environments if is_folder && name == "templates" => {
+                Role::Chart => prints[0] = hash((prints[0], &name), id),
+                Role::Environments => {
                     mix(&mut prints, &self.of_folder(Role::Templates { by_project: false }, id)?);
                 }
                 Role::Templates { .. } if is_folder => {
@@ -205,16 +227,11 @@ impl Prints<'_> {
                         prints[at] ^= hash(&name, id);
                     }
                 }
-                _ => {}
             }
         }
         let prints: Rc<[u64]> = prints.into();
         self.memory.insert((role, id), Rc::clone(&prints));
         Ok(prints)
-    }
-
-    fn entries(&self, id: ObjectId) -> Result<Vec<(String, bool, ObjectId)>, DriftError> {
-        Ok(self.compared.pair.folder(id)?)
     }
 }
 

@@ -60,14 +60,14 @@ struct Folders<'a> {
 impl Folders<'_> {
     fn of(&mut self, root: ObjectId) -> Result<std::rc::Rc<BTreeMap<String, ObjectId>>, DriftError> {
         let pair = &self.view.compared.pair;
-        let applications = pair.folder(root)?.into_iter().find(|(name, ..)| name == "applications");
+        let applications = pair.folder(root, |name, _| name == "applications")?.into_iter().next();
         let Some((_, true, id)) = applications else { return Ok(std::rc::Rc::default()) };
         if let Some(known) = self.applications.get(&id) {
             return Ok(std::rc::Rc::clone(known));
         }
         let enabled = &self.view.enabled;
-        let entries = pair.folder(id)?.into_iter().filter(|(name, ..)| enabled.contains(name));
-        let folders = std::rc::Rc::new(entries.map(|(name, _, id)| (name, id)).collect::<BTreeMap<_, _>>());
+        let entries = pair.folder(id, |name, _| enabled.contains(name))?;
+        let folders = std::rc::Rc::new(entries.into_iter().map(|(name, _, id)| (name, id)).collect::<BTreeMap<_, _>>());
         self.applications.insert(id, std::rc::Rc::clone(&folders));
         Ok(folders)
     }
@@ -76,7 +76,10 @@ impl Folders<'_> {
 /// The environments whose values differ between two versions of an application's folder.
 fn edited(view: &View<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<BTreeSet<String>, DriftError> {
     let read = |id: Option<ObjectId>| -> Result<BTreeMap<String, ObjectId>, DriftError> {
-        let entries: Folder = id.map(|id| view.compared.pair.folder(id)).transpose()?.unwrap_or_default();
+        let entries: Folder = id
+            .map(|id| view.compared.pair.folder(id, |name, _| name.starts_with("values-")))
+            .transpose()?
+            .unwrap_or_default();
         let name = |file: &str| Some(file.strip_prefix("values-")?.strip_suffix(".yaml")?.to_owned());
         Ok(entries.into_iter().filter_map(|(file, _, id)| Some((name(&file)?, id))).collect())
     };

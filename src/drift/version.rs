@@ -25,10 +25,10 @@ fn classify(from: &str, to: &str) -> (Bump, bool) {
             let bump = match differs {
                 Some(0) => Bump::Major,
                 Some(1) => Bump::Minor,
-                Some(_) => Bump::Patch,
-                // `v1.2.3` for `1.2.3`, or another pre-release of the same version.
+                // `v1.2.3` for `1.2.3`.
                 None if before.rest == after.rest => Bump::None,
-                None => Bump::Patch,
+                // Also another pre-release of the same version.
+                _ => Bump::Patch,
             };
             (bump, after < before)
         }

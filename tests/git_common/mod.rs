@@ -44,7 +44,7 @@ impl Fixture {
     pub(crate) fn process(&self) -> Process {
         let mut process = Process::from_system();
         process.variables.insert("RSP_INSTALL_CACHE".into(), self.other("cache").display().to_string());
-        process.directory = self.place.path().to_owned();
+        self.place.path().clone_into(&mut process.directory);
         process
     }
 

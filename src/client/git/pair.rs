@@ -2,6 +2,7 @@
 
 use super::{CommitId, CommitTree, GitError, Repository};
 use gix::ObjectId;
+use gix::bstr::ByteSlice as _;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -76,16 +77,24 @@ impl Pair {
             .map_err(GitError::reading(&self.place, format!("commit {commit}")))
     }
 
-    /// The entries of a folder by its id: name, whether it is a folder, id.
-    pub fn folder(&self, id: ObjectId) -> Result<Vec<(String, bool, ObjectId)>, GitError> {
-        let found = self.repository.find_tree(id).map_err(GitError::reading(&self.place, format!("tree {id}")))?;
-        found
-            .iter()
-            .map(|entry| {
-                let entry = entry.map_err(GitError::reading(&self.place, format!("tree {id}")))?;
-                Ok((entry.filename().to_string(), entry.mode().is_tree(), entry.object_id()))
-            })
-            .collect()
+    /// The entries of a folder by its id that `keep` selects by name and whether they are folders: name, whether it is a
+    /// folder, id. Thousands of folders are read for a report, of each a few entries matter.
+    pub fn folder(
+        &self,
+        id: ObjectId,
+        keep: impl Fn(&str, bool) -> bool,
+    ) -> Result<Vec<(String, bool, ObjectId)>, GitError> {
+        let failed = || GitError::reading(&self.place, format!("tree {id}"));
+        let found = self.repository.find_tree(id).map_err(failed())?;
+        let mut entries = Vec::new();
+        for entry in found.iter() {
+            let entry = entry.map_err(failed())?;
+            let (name, is_folder) = (entry.filename().to_str_lossy(), entry.mode().is_tree());
+            if keep(&name, is_folder) {
+                entries.push((name.into_owned(), is_folder, entry.object_id()));
+            }
+        }
+        Ok(entries)
     }
 
     /// The versions of a file along the first parents of a commit, newest first; a history that was cut off ends there.

@@ -54,13 +54,15 @@ impl Pair {
             |content| repository.write_blob(content).map(gix::Id::detach),
             &mut gix::diff::tree::State::default(),
             &mut repository.diff_resource_cache_for_tree_diff().map_err(failed())?,
-            &mut repository.merge_resource_cache(Default::default()).map_err(failed())?,
+            &mut repository
+                .merge_resource_cache(gix::merge::blob::pipeline::WorktreeRoots::default())
+                .map_err(failed())?,
             options,
         );
         let mut outcome = outcome.map_err(failed())?;
         let tree = outcome.tree.write(|tree| repository.write_object(tree).map(gix::Id::detach)).map_err(failed())?;
         let found = repository.find_commit(one).map_err(failed())?;
-        let mut commit = found.decode().and_then(|commit| commit.to_owned().map_err(Into::into)).map_err(failed())?;
+        let mut commit = found.decode().and_then(|commit| commit.to_owned()).map_err(failed())?;
         commit.parents = vec![one, other].into();
         commit.tree = tree;
         Ok(repository.write_object(&commit).map_err(failed())?.detach())

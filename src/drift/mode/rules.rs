@@ -109,10 +109,14 @@ fn rebuild_reasons(report: &Report, facts: &Facts) -> (Vec<String>, Vec<String>)
         let mut moves = moved(report, key).peekable();
         match fact {
             Some(now) => reasons.extend(moves.filter(|change| change.to.as_ref() != Some(now)).map(|change| {
-                format!("{}: the cluster has {now}, after the merge it would be {}", change.key, text(&change.to))
+                format!(
+                    "{}: the cluster has {now}, after the merge it would be {}",
+                    change.key,
+                    text(change.to.as_ref())
+                )
             })),
             None if moves.peek().is_some() => {
-                unknown.extend(moves.map(|change| format!("placement: {}", told(change, name))))
+                unknown.extend(moves.map(|change| format!("placement: {}", told(change, name))));
             }
             None => {}
         }
@@ -135,13 +139,13 @@ fn told(change: &EnvironmentChange, fact: &str) -> String {
     format!(
         "{} goes from {} to {}: what does the cluster have ({fact})?",
         change.key,
-        text(&change.from),
-        text(&change.to)
+        text(change.from.as_ref()),
+        text(change.to.as_ref())
     )
 }
 
-fn text(value: &Option<String>) -> String {
-    value.clone().unwrap_or_else(|| "nothing".to_owned())
+fn text(value: Option<&String>) -> String {
+    value.cloned().unwrap_or_else(|| "nothing".to_owned())
 }
 
 /// Floors that would be skipped: from what is deployed when that is known, else from the merge base.
@@ -153,7 +157,7 @@ fn floors(report: &Report, facts: &Facts) -> Vec<String> {
         let from = facts.deployed.get(&application.name).or(change.from.as_ref());
         let Some(version) = from.and_then(|from| numbers(from)) else { continue };
         let skipped = FLOORS.iter().filter(|floor| floor.application == application.name);
-        for floor in skipped.filter(|floor| to >= floor.from && version < floor.floor) {
+        for floor in skipped.filter(|floor| to >= floor.from && version < floor.lowest) {
             let from = from.cloned().unwrap_or_default();
             found.push(format!("{} {from} is below the floor: {}", application.name, floor.source));
         }

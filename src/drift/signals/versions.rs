@@ -44,7 +44,7 @@ fn floors(material: &Material<'_>) -> Result<Option<Signal>, DriftError> {
         let Some(from) = change.from.as_deref().and_then(numbers) else { continue };
         let known = FLOORS.iter().filter(|floor| floor.application == application.name && crosses(change, floor.from));
         let mut floors: Vec<([u64; 3], Evidence)> =
-            known.map(|floor| (floor.floor, Evidence::words(floor.source))).collect();
+            known.map(|floor| (floor.lowest, Evidence::words(floor.source))).collect();
         for (commit, announcement) in announcements(material, &application.name)? {
             if let Announcement::Floor(floor) = announcement {
                 floors.push((floor, Evidence::commit("its message names a lowest version to upgrade from", commit)));
