@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What the sandbox needs; `stages.yaml` is kwok's description of how pods and nodes become ready.
-const NEEDED: [&str; 14] = [
+const NEEDED: [&str; 13] = [
     "etcd",
     "kube-apiserver",
     "kube-controller-manager",
@@ -21,7 +21,6 @@ const NEEDED: [&str; 14] = [
     "helm",
     "kustomize",
     "git",
-    "argocd-install.yaml",
 ];
 
 /// What people who test controllers keep under `KUBEBUILDER_ASSETS`.
