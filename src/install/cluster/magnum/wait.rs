@@ -9,14 +9,19 @@ use crate::engine::{Event, Run};
 use crate::error::Failure;
 use std::time::{Duration, Instant};
 
+/// How long an old status is taken for one.
+const LINGER: Duration = Duration::from_mins(1);
+
 /// What is waited for.
 pub struct Wait<'a> {
     /// The cloud.
     pub cloud: &'a Openstack,
     /// The cluster.
     pub uuid: &'a str,
-    /// How many workers there must be; what Magnum says, when not given. An old status can linger after a resize.
+    /// How many workers there must be; what Magnum says, when not given.
     pub workers: Option<u32>,
+    /// When Magnum had last changed the row before it was asked to: the old status can linger after its answer.
+    pub changed_before: Option<String>,
     /// How long nothing may move.
     pub stall: Duration,
 }
@@ -50,7 +55,10 @@ impl Wait<'_> {
             };
             let seen = Testimony { cluster, groups, api_server };
             let enough = self.workers.is_none_or(|workers| seen.cluster.node_count == workers);
-            if seen.is_done() && enough {
+            let lingers = self.changed_before.is_some()
+                && self.changed_before == seen.cluster.updated_at
+                && begun.elapsed() < LINGER;
+            if seen.is_done() && enough && !lingers {
                 return Ok(());
             }
             self.tell(run, &seen);
