@@ -41,7 +41,9 @@ impl Wait<'_> {
                 let name = last.map_or_else(|| self.uuid.to_owned(), |seen: Testimony| seen.cluster.name);
                 return Err(MagnumError::Gone { name, uuid: self.uuid.to_owned() }.into());
             };
-            self.refuse_failure(&cluster)?;
+            if cluster.status.failed() {
+                return Err(failed(&cluster).into());
+            }
             let groups = self.cloud.node_groups(self.uuid).await?;
             let api_server = match (&client, cluster.api_address.is_some()) {
                 (Some(client), _) => witness::ask(client).await,
@@ -61,19 +63,12 @@ impl Wait<'_> {
             if seen.is_done() && enough && !lingers {
                 return Ok(());
             }
-            self.tell(run, &seen);
+            tell(run, &seen);
             self.patience_ends(run, &seen, stall.stalled(&seen, begun.elapsed()))?;
             let near = near_the_end(&seen.cluster, &seen.groups, &seen.api_server);
             tokio::time::sleep(interval(begun.elapsed(), near).min(run.deadline.left())).await;
             last = Some(seen);
         }
-    }
-
-    fn refuse_failure(&self, cluster: &Cluster) -> Result<(), MagnumError> {
-        if !cluster.status.failed() {
-            return Ok(());
-        }
-        Err(failed(cluster))
     }
 
     fn patience_ends(&self, run: &Run, seen: &Testimony, still: Option<Duration>) -> Result<(), MagnumError> {
@@ -86,14 +81,14 @@ impl Wait<'_> {
         }
         Ok(())
     }
+}
 
-    fn tell(&self, run: &Run, seen: &Testimony) {
-        run.outlet.events().tell(Event::Waiting {
-            object: format!("cluster {}", seen.cluster.name),
-            condition: "ready".to_owned(),
-            message: seen.told(),
-        });
-    }
+fn tell(run: &Run, seen: &Testimony) {
+    run.outlet.events().tell(Event::Waiting {
+        object: format!("cluster {}", seen.cluster.name),
+        condition: "ready".to_owned(),
+        message: seen.told(),
+    });
 }
 
 /// A failed cluster as an error, with all that Magnum gives as reasons.
