@@ -17,12 +17,11 @@ import requests
 
 CACHE = os.environ.get('RSP_INSTALL_CACHE') or os.path.join(
     os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'rsp-install')
-TOOLS = pathlib.Path(CACHE) / 'tools'
+TOOLS = pathlib.Path(os.environ.get('RSP_INSTALL_TOOLS') or os.path.join(CACHE, 'tools', 'current'))
 
 
 def tool(name):
-    found = sorted(TOOLS.glob('current/' + name)) or sorted(TOOLS.glob('*/' + name)) or sorted(TOOLS.glob('*/bin/' + name))
-    return str(found[0]) if found else name
+    return str(TOOLS / name)
 
 
 def free_port():

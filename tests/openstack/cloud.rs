@@ -30,6 +30,10 @@ fn start() -> Option<TestCloud> {
         eprintln!("SKIPPED, NOT PASSED: there is no python3, so there are no OpenStack servers to test against");
         return None;
     }
+    if !tools().join("kube-apiserver").exists() {
+        eprintln!("SKIPPED, NOT PASSED: there is no kube-apiserver in {}; run scripts/test", tools().display());
+        return None;
+    }
     let port = free_ports();
     let state = std::env::temp_dir().join(format!("rsp-install-openstack-{}", std::process::id()));
     let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openstack/servers"))
@@ -45,6 +49,12 @@ fn start() -> Option<TestCloud> {
         return None;
     }
     Some(TestCloud { state, port, turns: Turns::new(()) })
+}
+
+/// Where `scripts/build-tools` puts what it builds; `api_server.py` looks there too.
+fn tools() -> PathBuf {
+    let built = Process::from_system().cache().join("tools/current");
+    std::env::var_os("RSP_INSTALL_TOOLS").map_or(built, PathBuf::from)
 }
 
 /// The first of five free ports in a row, as far as one can know.

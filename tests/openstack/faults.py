@@ -32,6 +32,8 @@ class Faults:
         return None
 
     def __call__(self, environ, start_response):
+        if not environ.get('HTTP_USER_AGENT', '').startswith('rsp-install'):
+            return self.app(environ, start_response)    # what services ask of each other is left alone
         action = self.take(environ['REQUEST_METHOD'], environ.get('SCRIPT_NAME', '') + environ['PATH_INFO'])
         if action is None:
             return self.app(environ, start_response)

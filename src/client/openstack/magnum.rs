@@ -109,9 +109,9 @@ impl Status {
         self.0.ends_with("_COMPLETE")
     }
 
-    /// Whether it is on its way out.
+    /// Whether it is on its way out. One whose deletion failed is still there.
     pub fn deleting(&self) -> bool {
-        self.0.starts_with("DELETE_")
+        self.0.starts_with("DELETE_") && !self.failed()
     }
 }
 

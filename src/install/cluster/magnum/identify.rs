@@ -94,6 +94,8 @@ mod tests {
         assert_eq!(error.kind(), Kind::Invalid);
         let leaving = [cluster_of("1", "stv", "DELETE_IN_PROGRESS", None), all[1].clone()];
         assert_eq!(found(&leaving).unwrap().as_deref(), Some("2"));
+        let stuck = [cluster_of("1", "stv", "DELETE_FAILED", Some("roe"))];
+        assert_eq!(found(&stuck).unwrap().as_deref(), Some("1"), "it must be retired again");
     }
 
     #[test]

@@ -112,9 +112,13 @@ impl MagnumStep {
         Ok(())
     }
 
-    async fn until_ready(&self, uuid: &str, workers: Option<u32>, run: &Run) -> Result<(), Failure> {
+    async fn until_ready(&self, uuid: &str, run: &Run) -> Result<(), Failure> {
         let cloud = self.0.cloud(run).await?;
-        let wait = Wait { cloud, uuid, workers, stall: self.0.stall };
+        self.wait(Wait { cloud, uuid, workers: None, changed_before: None, stall: self.0.stall }, run).await
+    }
+
+    async fn wait(&self, wait: Wait<'_>, run: &Run) -> Result<(), Failure> {
+        let cloud = wait.cloud;
         let connect = |cluster: Cluster| async move {
             let access = self.0.way_in(cloud, &cluster).await?;
             witness::connect(&access.kubeconfig, &run.outlet).await
@@ -124,13 +128,23 @@ impl MagnumStep {
         Ok(())
     }
 
-    async fn resize(&self, uuid: &str, from: u32, to: u32, run: &Run) -> Result<(), Failure> {
+    /// Magnum answers before it begins: what it says of the cluster must change before it is believed.
+    async fn resize(&self, uuid: &str, resize: &Resize, run: &Run) -> Result<(), Failure> {
         let cloud = self.0.cloud(run).await?;
         let before = cloud.cluster(uuid).await.map_err(MagnumError::from)?;
-        cloud.resize(uuid, to, None).await.map_err(MagnumError::from)?;
-        // The cluster's count is the sum over its groups, a site's own ones too.
-        let others = before.map_or(0, |cluster| cluster.node_count.saturating_sub(from));
-        self.until_ready(uuid, Some(others + to), run).await
+        let workers = match resize {
+            Resize::Nodes { from, to } => {
+                cloud.resize(uuid, *to, None).await.map_err(MagnumError::from)?;
+                // The cluster's count is the sum over its groups, a site's own ones too.
+                before.as_ref().map(|cluster| cluster.node_count.saturating_sub(*from) + to)
+            }
+            Resize::Limits { group, to, .. } => {
+                cloud.limit_nodes(uuid, group, to.min, to.max).await.map_err(MagnumError::from)?;
+                None
+            }
+        };
+        let changed_before = before.and_then(|cluster| cluster.updated_at);
+        self.wait(Wait { cloud, uuid, workers, changed_before, stall: self.0.stall }, run).await
     }
 }
 
@@ -185,14 +199,10 @@ impl Step for MagnumStep {
         match change {
             Change::Create { template, .. } => {
                 let uuid = create::create(cloud, &self.0.wanted, template).await?;
-                self.until_ready(&uuid, None, run).await
+                self.until_ready(&uuid, run).await
             }
-            Change::Await { uuid, .. } => self.until_ready(uuid, None, run).await,
-            Change::Resize { uuid, resize: Resize::Nodes { from, to } } => self.resize(uuid, *from, *to, run).await,
-            Change::Resize { uuid, resize: Resize::Limits { group, to, .. } } => {
-                let limited = cloud.limit_nodes(uuid, group, to.min, to.max).await;
-                Ok(limited.map_err(MagnumError::from)?)
-            }
+            Change::Await { uuid, .. } => self.until_ready(uuid, run).await,
+            Change::Resize { uuid, resize } => self.resize(uuid, resize, run).await,
             Change::Open(Opening { group, port, from }) => {
                 let opened = cloud.open_port(group, *port, from).await;
                 Ok(opened.map_err(MagnumError::from)?)

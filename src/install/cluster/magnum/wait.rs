@@ -9,14 +9,19 @@ use crate::engine::{Event, Run};
 use crate::error::Failure;
 use std::time::{Duration, Instant};
 
+/// How long an old status is taken for one.
+const LINGER: Duration = Duration::from_mins(1);
+
 /// What is waited for.
 pub struct Wait<'a> {
     /// The cloud.
     pub cloud: &'a Openstack,
     /// The cluster.
     pub uuid: &'a str,
-    /// How many workers there must be; what Magnum says, when not given. An old status can linger after a resize.
+    /// How many workers there must be; what Magnum says, when not given.
     pub workers: Option<u32>,
+    /// When Magnum had last changed the row before it was asked to: the old status can linger after its answer.
+    pub changed_before: Option<String>,
     /// How long nothing may move.
     pub stall: Duration,
 }
@@ -36,7 +41,9 @@ impl Wait<'_> {
                 let name = last.map_or_else(|| self.uuid.to_owned(), |seen: Testimony| seen.cluster.name);
                 return Err(MagnumError::Gone { name, uuid: self.uuid.to_owned() }.into());
             };
-            self.refuse_failure(&cluster)?;
+            if cluster.status.failed() {
+                return Err(failed(&cluster).into());
+            }
             let groups = self.cloud.node_groups(self.uuid).await?;
             let api_server = match (&client, cluster.api_address.is_some()) {
                 (Some(client), _) => witness::ask(client).await,
@@ -50,22 +57,18 @@ impl Wait<'_> {
             };
             let seen = Testimony { cluster, groups, api_server };
             let enough = self.workers.is_none_or(|workers| seen.cluster.node_count == workers);
-            if seen.is_done() && enough {
+            let lingers = self.changed_before.is_some()
+                && self.changed_before == seen.cluster.updated_at
+                && begun.elapsed() < LINGER;
+            if seen.is_done() && enough && !lingers {
                 return Ok(());
             }
-            self.tell(run, &seen);
+            tell(run, &seen);
             self.patience_ends(run, &seen, stall.stalled(&seen, begun.elapsed()))?;
             let near = near_the_end(&seen.cluster, &seen.groups, &seen.api_server);
             tokio::time::sleep(interval(begun.elapsed(), near).min(run.deadline.left())).await;
             last = Some(seen);
         }
-    }
-
-    fn refuse_failure(&self, cluster: &Cluster) -> Result<(), MagnumError> {
-        if !cluster.status.failed() {
-            return Ok(());
-        }
-        Err(failed(cluster))
     }
 
     fn patience_ends(&self, run: &Run, seen: &Testimony, still: Option<Duration>) -> Result<(), MagnumError> {
@@ -78,14 +81,14 @@ impl Wait<'_> {
         }
         Ok(())
     }
+}
 
-    fn tell(&self, run: &Run, seen: &Testimony) {
-        run.outlet.events().tell(Event::Waiting {
-            object: format!("cluster {}", seen.cluster.name),
-            condition: "ready".to_owned(),
-            message: seen.told(),
-        });
-    }
+fn tell(run: &Run, seen: &Testimony) {
+    run.outlet.events().tell(Event::Waiting {
+        object: format!("cluster {}", seen.cluster.name),
+        condition: "ready".to_owned(),
+        message: seen.told(),
+    });
 }
 
 /// A failed cluster as an error, with all that Magnum gives as reasons.
