@@ -1,6 +1,6 @@
 //! A real Vault core for a test: started on a free port, initialised, unsealed, with KV v2 and AppRole.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(unreachable_pub, dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use rsp_install::client::vault::{Login, Vault};
 use rsp_install::engine::{Counters, Event, Events, Outlet, Sink};
