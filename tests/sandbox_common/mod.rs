@@ -1,6 +1,6 @@
 //! A sandbox of its own for a test, taken down when the test ends, however it ends.
 
-#![allow(dead_code, reason = "every test file uses another part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part; a failing helper is a failing test")]
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
