@@ -117,8 +117,8 @@ fn an_unknown_branch_and_repository_are_named() {
 
 #[test]
 fn a_repository_that_is_not_phalanx_is_refused() {
-    let Some((_checkout, program)) = case(&[("environments/values.yaml", ""), ("environments/Chart.yaml", "")], &[])
-    else {
+    let nothing: Vec<(&str, &str)> = CHECKOUT.iter().map(|(path, _)| (*path, "")).collect();
+    let Some((_checkout, program)) = case(&[&nothing[..], &[("README.md", "another project\n")]].concat(), &[]) else {
         return;
     };
     refused(&program, 6, &["phalanx"]);

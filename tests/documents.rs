@@ -62,7 +62,8 @@ fn every_command_in_the_documentation_is_one_that_the_program_takes() {
     for path in docs.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|kind| kind == "md")) {
         for command in commands(&std::fs::read_to_string(&path).unwrap()) {
             seen += 1;
-            let words = command.split_whitespace().map(|word| word.trim_end_matches(','));
+            // What follows a number sign is for the reader.
+            let words = command.split('#').next().unwrap().split_whitespace().map(|word| word.trim_end_matches(','));
             if let Err(error) = Cli::try_parse_from(words) {
                 let asked = [clap::error::ErrorKind::DisplayHelp, clap::error::ErrorKind::DisplayVersion];
                 assert!(asked.contains(&error.kind()), "{}: {command}: {error}", path.display());
