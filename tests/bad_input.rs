@@ -1,5 +1,7 @@
 //! What a person is told when the input is wrong: the object, the reason, what to do next, and the contract's exit code.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failing helper is a failing test")]
+
 mod git_common;
 mod program;
 

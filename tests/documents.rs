@@ -1,5 +1,7 @@
 //! The documents that people and programs rely on: schemas, and the commands that the documentation names.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failing helper is a failing test")]
+
 use clap::Parser as _;
 use rsp_install::cli::Cli;
 use rsp_install::report::documents as doc;

@@ -1,5 +1,7 @@
 //! The main job on the real servers of a sandbox: a fresh installation, the run after it, and what they leave behind.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failing helper is a failing test")]
+
 mod program;
 mod sandbox_common;
 

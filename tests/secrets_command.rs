@@ -96,7 +96,7 @@ fn document(output: &Output) -> Value {
 
 /// Every value that every key under a prefix ever had.
 async fn history(server: &Server, path: &str) -> std::collections::BTreeMap<String, BTreeSet<String>> {
-    let mut values: std::collections::BTreeMap<String, BTreeSet<String>> = Default::default();
+    let mut values: std::collections::BTreeMap<String, BTreeSet<String>> = std::collections::BTreeMap::default();
     for application in ["a", "b", "c"] {
         for version in 1.. {
             let path = format!("secret/data/{path}/{application}?version={version}");

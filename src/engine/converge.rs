@@ -130,7 +130,7 @@ pub async fn converge(steps: &[Box<dyn AnyStep>], guard: &dyn Guard, only: Optio
     };
     if before.is_converged() {
         let Survey { steps, left_alone, verdict: failure, .. } = before;
-        return Outcome { steps, left_alone, failure, ..Outcome::default() };
+        return Outcome { left_alone, steps, failure, ..Outcome::default() };
     }
     let mut outcome = Outcome::default();
     for step in steps.iter().filter(|step| only.is_none_or(|only| only == step.name())) {

@@ -143,6 +143,7 @@ impl Events {
     }
 
     /// Tells all sinks.
+    #[allow(clippy::needless_pass_by_value, reason = "an event is made to be told: callers have no other use for it")]
     pub fn tell(&self, event: Event) {
         let event = &event;
         self.0.iter().for_each(|sink| sink.take(event));

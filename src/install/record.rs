@@ -1,4 +1,4 @@
-//! The record of an installation: what was handed over, as a ConfigMap that people can read.
+//! The record of an installation: what was handed over, as a `ConfigMap` that people can read.
 //!
 //! It is written last. As long as it is missing, the installation is not finished and may sync ungated.
 

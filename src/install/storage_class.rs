@@ -20,7 +20,7 @@ use std::time::Duration;
 const API: &str = "storage.k8s.io/v1";
 const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
 /// A volume is there in seconds, or something is wrong that waiting does not mend.
-const PROOF_TIME: Duration = Duration::from_secs(300);
+const PROOF_TIME: Duration = Duration::from_mins(5);
 
 /// The step.
 pub(super) struct StorageClassStep(pub Arc<Site>);
@@ -101,7 +101,7 @@ impl Step for StorageClassStep {
         let has_default = declared.iter().any(|class| class.default);
         let undeclared = |other: &&DynamicObject| declared.iter().all(|class| class.class != other.name_any());
         let surplus = present.iter().filter(undeclared).filter(|other| has_default && is_default(other));
-        let surplus_defaults = surplus.map(|other| demoted(other)).collect::<Result<_, _>>()?;
+        let surplus_defaults = surplus.map(demoted).collect::<Result<_, _>>()?;
         let claims = cluster.list("v1", "PersistentVolumeClaim", Some(NAMESPACE)).await?;
         let proofs = claims.into_iter().filter(|claim| claim.name_any().starts_with(PROOF_PREFIX)).collect();
         Ok(Observation::Known(Classes { differences, surplus_defaults, proofs }))
@@ -158,15 +158,15 @@ fn demoted(class: &DynamicObject) -> Result<DynamicObject, Failure> {
 fn check_immutable(class: &StorageClass, found: &DynamicObject) -> Result<(), InstallError> {
     let text = |value: Option<&serde_json::Value>| value.map_or_else(|| "nothing".to_owned(), ToString::to_string);
     let provisioner = found.data.get("provisioner").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let (field, found, declared) = if provisioner != class.provisioner {
-        ("provisioner", provisioner.to_owned(), class.provisioner.clone())
-    } else {
+    let (field, found, declared) = if provisioner == class.provisioner {
         let declared = json!(class.parameters);
         let parameters = found.data.get("parameters").cloned().unwrap_or_else(|| json!({}));
         if parameters == declared {
             return Ok(());
         }
         ("parameters", text(Some(&parameters)), text(Some(&declared)))
+    } else {
+        ("provisioner", provisioner.to_owned(), class.provisioner.clone())
     };
     Err(InstallError::ImmutableClass { class: class.class.clone(), field, found, declared })
 }
@@ -200,6 +200,7 @@ async fn prove(cluster: &Cluster, class: &str, deadline: Deadline) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     fn class() -> StorageClass {
         StorageClass {
@@ -217,13 +218,13 @@ mod tests {
         assert!(is_default(&object));
         assert_eq!(object.data["provisioner"], "cinder.csi.openstack.org");
         assert_eq!(object.data["parameters"], json!({"availability": "nova"}));
-        let plain = object_of(&StorageClass { default: false, parameters: Default::default(), ..class() }).unwrap();
+        let plain = object_of(&StorageClass { default: false, parameters: BTreeMap::default(), ..class() }).unwrap();
         assert!(!is_default(&plain));
     }
 
     #[test]
     fn a_class_with_other_parameters_is_explained_before_anything_is_written() {
-        let found = object_of(&StorageClass { parameters: Default::default(), ..class() }).unwrap();
+        let found = object_of(&StorageClass { parameters: BTreeMap::default(), ..class() }).unwrap();
         let error = check_immutable(&class(), &found).unwrap_err().to_string();
         assert!(error.contains("another parameters: {}, declared is {\"availability\":\"nova\"}"), "{error}");
         assert!(check_immutable(&class(), &object_of(&class()).unwrap()).is_ok());

@@ -1,4 +1,4 @@
-//! When workloads are there: Deployments, StatefulSets and DaemonSets rolled out, Jobs completed.
+//! When workloads are there: Deployments, `StatefulSet`s and `DaemonSet`s rolled out, Jobs completed.
 
 use crate::client::kubernetes::{Cluster, KubernetesError, Verdict, object_name, resource};
 use crate::engine::Deadline;

@@ -62,7 +62,7 @@ impl Scene {
         let usual = [("template", "rsp-template"), ("keypair", "demo-key"), ("nodes", "2")];
         let given = |key: &str| more.starts_with(&format!("{key}:")) || more.contains(&format!(" {key}:"));
         let usual: String =
-            usual.iter().filter(|(key, _)| !given(key)).map(|(key, value)| format!("{key}: {value}, ")).collect();
+            usual.iter().filter(|(key, _)| !given(key)).map(|(key, value)| [key, ": ", value, ", "].concat()).collect();
         let text = format!("{{name: {name}, cluster: {{magnum: {{name: {name}, {usual}{more}}}}}}}");
         let environment = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
         Self { cloud, folder: Arc::new(tempfile::tempdir().unwrap()), environment }

@@ -1,5 +1,10 @@
 //! The program as a user calls it: its own cache, its own environment files, and what it said.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part; a failing helper is a failing test")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test file uses its part; a failing helper is a failing test"
+)]
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -38,7 +43,9 @@ impl Program {
         std::fs::create_dir(place.path().join("environments")).unwrap();
         let tools = std::env::var_os("RSP_INSTALL_TOOLS").map_or_else(default_tools, PathBuf::from);
         let program = Self { place, tools };
-        environments.iter().for_each(|(name, text)| program.write(&format!("environments/{name}.yaml"), text));
+        for (name, text) in environments {
+            program.write(&format!("environments/{name}.yaml"), text);
+        }
         program
     }
 

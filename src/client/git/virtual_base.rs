@@ -62,7 +62,7 @@ impl Pair {
         let mut outcome = outcome.map_err(failed())?;
         let tree = outcome.tree.write(|tree| repository.write_object(tree).map(gix::Id::detach)).map_err(failed())?;
         let found = repository.find_commit(one).map_err(failed())?;
-        let mut commit = found.decode().and_then(|commit| commit.to_owned()).map_err(failed())?;
+        let mut commit = found.decode().and_then(gix::objs::CommitRef::to_owned).map_err(failed())?;
         commit.parents = vec![one, other].into();
         commit.tree = tree;
         Ok(repository.write_object(&commit).map_err(failed())?.detach())

@@ -64,7 +64,7 @@ impl Cluster {
         // Quantities, defaults and webhooks make equal things look different: the server knows.
         let result =
             api.patch(&live.name_any(), &PatchParams::apply(FIELD_MANAGER).dry_run(), &Patch::Apply(wanted)).await;
-        let result = result.map_err(|error| self.apply_error(wanted, error))?;
+        let result = result.map_err(|error| apply_error(wanted, error))?;
         let same = without_bookkeeping(value_of(&result)) == without_bookkeeping(live_value);
         Ok(if same { None } else { Some(Difference::Differs) })
     }
@@ -88,7 +88,7 @@ impl Cluster {
             .write(intent, async {
                 let applied =
                     api.patch(&wanted.name_any(), &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(wanted)).await;
-                applied.map_err(|error| self.apply_error(wanted, error))
+                applied.map_err(|error| apply_error(wanted, error))
             })
             .await
     }
@@ -104,7 +104,7 @@ impl Cluster {
             .write(intent, async {
                 let parameters = PatchParams::apply(FIELD_MANAGER).force();
                 let applied = api.patch(&wanted.name_any(), &parameters, &Patch::Apply(wanted)).await;
-                applied.map_err(|error| self.apply_error(wanted, error))
+                applied.map_err(|error| apply_error(wanted, error))
             })
             .await
     }
@@ -160,16 +160,6 @@ impl Cluster {
         };
         Ok(Some((self.api(&resource, placed.metadata.namespace.as_deref()), placed)))
     }
-
-    fn apply_error(&self, wanted: &DynamicObject, error: kube::Error) -> KubernetesError {
-        let object = object_name(wanted);
-        if let kube::Error::Api(status) = &error
-            && let Some(conflict) = conflict_in(status, &object)
-        {
-            return conflict;
-        }
-        KubernetesError::from_client(object, error)
-    }
 }
 
 /// A chart may put a namespace on a kind that has none.
@@ -181,6 +171,17 @@ fn without_namespace(wanted: &Value, live: &DynamicObject) -> Value {
         metadata.remove("namespace");
     }
     wanted
+}
+
+/// A refusal, as a conflict if it is one.
+fn apply_error(wanted: &DynamicObject, error: kube::Error) -> KubernetesError {
+    let object = object_name(wanted);
+    if let kube::Error::Api(status) = &error
+        && let Some(conflict) = conflict_in(status, &object)
+    {
+        return conflict;
+    }
+    KubernetesError::from_client(object, error)
 }
 
 fn value_of(object: &DynamicObject) -> Value {

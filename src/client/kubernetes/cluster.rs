@@ -87,10 +87,10 @@ impl Cluster {
     ) -> Result<Vec<DynamicObject>, KubernetesError> {
         let api = self.api(&resource(group_version, kind), namespace);
         // The server names the kind once for the whole list; an object that is compared must know its own.
-        let types = TypeMeta { api_version: group_version.to_owned(), kind: kind.to_owned() };
-        let typed = |object| DynamicObject { types: Some(types.clone()), ..object };
+        let kind_of_all = TypeMeta { api_version: group_version.to_owned(), kind: kind.to_owned() };
+        let named = |object| DynamicObject { types: Some(kind_of_all.clone()), ..object };
         match api.list(&ListParams::default()).await {
-            Ok(list) => Ok(list.items.into_iter().map(typed).collect()),
+            Ok(list) => Ok(list.items.into_iter().map(named).collect()),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
             Err(error) => Err(KubernetesError::from_client(format!("list objects of kind {kind}"), error)),
         }

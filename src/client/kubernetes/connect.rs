@@ -82,7 +82,7 @@ impl Access {
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| wrong(chain(&error)))?;
         config.connect_timeout = Some(Duration::from_secs(10));
         // A watch may be silent for minutes; single requests have the run's deadline.
-        config.read_timeout = Some(Duration::from_secs(300));
+        config.read_timeout = Some(Duration::from_mins(5));
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
         let identity = identity_of(&config);
         let counters = outlet.counters().clone();

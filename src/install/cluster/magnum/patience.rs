@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_stall_is_a_long_time_without_any_change() {
-        let mut detector = StallDetector::new(Duration::from_secs(60));
+        let mut detector = StallDetector::new(Duration::from_mins(1));
         let quiet = testimony("CREATE_IN_PROGRESS", ApiServer::NoAddress);
         let at = Duration::from_secs;
         assert_eq!(detector.stalled(&quiet, at(0)), None);
