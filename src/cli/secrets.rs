@@ -3,6 +3,7 @@
 use super::args::CheckoutArgs;
 use super::{Answer, Door};
 use crate::client::vault::{Login, Vault};
+use crate::engine::Event;
 use crate::error::{Failure, Kind};
 use crate::install::{Options as SiteOptions, Site, VaultPlace};
 use crate::phalanx::VaultPrefix;
@@ -146,6 +147,7 @@ async fn sync(door: &Door, args: &SyncArgs) -> Result<Answer, Failure> {
             .events()
             .warn(format!("{name} is kept: the static secrets name no clients, and Vault has some"));
     }
+    tell_plan(door, &plan);
     let (applied, failure) = if args.dry_run {
         (foreseen(&plan), None)
     } else {
@@ -199,6 +201,19 @@ fn ask(session: &Session, name: &SecretName) -> Result<SecretValue, Failure> {
     let answer =
         prompt.prompt().map_err(|error| Failure::new(Kind::Usage, format!("no answer for {name}: {error}")))?;
     Ok(SecretValue::new(answer))
+}
+
+/// Tells each change, its values as fingerprints.
+fn tell_plan(door: &Door, plan: &Plan) {
+    for change in plan.changes() {
+        let action = match (&change.kind, &change.before) {
+            (ChangeKind::Delete, _) => "delete",
+            (ChangeKind::Set(_), None) => "create",
+            (ChangeKind::Set(_), Some(_)) => "update",
+        };
+        let (step, object) = ("secrets".to_owned(), format!("{} ({})", change.name, change.reason()));
+        door.run.outlet.events().tell(Event::ChangePlanned { step, action: action.to_owned(), object });
+    }
 }
 
 /// What a plan would change.

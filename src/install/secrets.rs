@@ -24,8 +24,8 @@ pub(super) struct SecretWrite {
 impl Describe for SecretWrite {
     fn describe(&self) -> Described {
         let created = self.write.changes.iter().all(|change| change.before.is_none());
-        let keys: Vec<String> =
-            self.write.changes.iter().map(|change| format!("{} ({})", change.name.key, change.reason())).collect();
+        // Names only: a fingerprint would make two plans of the same changes look different.
+        let keys: Vec<&str> = self.write.changes.iter().map(|change| change.name.key.as_str()).collect();
         let object = format!("Vault secret {}: {}", self.write.application, keys.join(", "));
         Described::new(if created { "create" } else { "update" }, object)
     }
