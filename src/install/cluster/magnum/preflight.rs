@@ -100,7 +100,7 @@ pub fn judge(wanted: &Wanted, facts: &CloudFacts) -> Vec<CloudCheck> {
     let mut checks = vec![coe(facts), credential(facts), keypair(wanted, facts)];
     checks.extend(flavors(facts));
     checks.extend([image(facts), external_network(facts), clusters(facts)]);
-    checks.extend(quotas(wanted, facts).iter().map(|row| quota_check(row)));
+    checks.extend(quotas(wanted, facts).iter().map(quota_check));
     checks.extend(open_ports(wanted));
     checks.extend([pod_security(wanted, facts), load_balancer(wanted, facts)]);
     checks
@@ -276,14 +276,12 @@ fn pod_security(wanted: &Wanted, facts: &CloudFacts) -> CloudCheck {
     let inherited = wanted.magnum.merge_labels || wanted.labels().is_empty();
     let label =
         |name: &str| wanted.labels().get(name).or_else(|| facts.template.labels.get(name).filter(|_| inherited));
-    let (good, found) = match label("admission_control_list") {
-        Some(list) => (!list.split(',').any(|one| one.trim() == "PodSecurityPolicy"), list.clone()),
-        None => {
-            let minor =
-                label("kube_tag").and_then(|tag| tag.trim_start_matches('v').split('.').nth(1)?.parse::<u32>().ok());
-            // Kubernetes 1.25 has no such plugin any more.
-            (minor.is_some_and(|minor| minor >= 25), "Magnum's default list".to_owned())
-        }
+    let minor = || label("kube_tag").and_then(|tag| tag.trim_start_matches('v').split('.').nth(1)?.parse::<u32>().ok());
+    let (good, found) = if let Some(list) = label("admission_control_list") {
+        (!list.split(',').any(|one| one.trim() == "PodSecurityPolicy"), list.clone())
+    } else {
+        // Kubernetes 1.25 has no such plugin any more.
+        (minor().is_some_and(|minor| minor >= 25), "Magnum's default list".to_owned())
     };
     let hint =
         "write the label admission_control_list without PodSecurityPolicy; that plugin blocks the platform's pods";
