@@ -19,6 +19,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("status", schema_for!(doc::StatusDocument)),
         ("validate", schema_for!(doc::ValidateDocument)),
         ("failure", schema_for!(doc::FailureDocument)),
+        ("retire", schema_for!(doc::RetireDocument)),
         ("sandbox", schema_for!(rsp_install::sandbox::SandboxInfo)),
     ]
 }

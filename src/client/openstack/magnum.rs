@@ -196,6 +196,11 @@ impl Openstack {
         if reply.status == 200 { typed(&call, &reply.body, "").map(Some) } else { Ok(None) }
     }
 
+    /// One node group. Only here are the autoscaler's limits true: a list shows 0 and none for all of them.
+    pub async fn node_group(&self, uuid: &str, group: &str) -> Result<NodeGroup, OpenstackError> {
+        self.fetch(&Call::get(MAGNUM, &["clusters", uuid, "nodegroups", group]), "").await
+    }
+
     /// The node groups of a cluster.
     pub async fn node_groups(&self, uuid: &str) -> Result<Vec<NodeGroup>, OpenstackError> {
         self.fetch(&Call::get(MAGNUM, &["clusters", uuid, "nodegroups"]), "nodegroups").await

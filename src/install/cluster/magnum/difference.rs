@@ -44,7 +44,7 @@ impl std::fmt::Display for RebuildNeeded {
 }
 
 /// The default group of workers: the one that a node count without a group means.
-fn workers(groups: &[NodeGroup]) -> Option<&NodeGroup> {
+pub fn workers(groups: &[NodeGroup]) -> Option<&NodeGroup> {
     groups.iter().find(|group| group.is_default && group.role != "master")
 }
 

@@ -276,13 +276,12 @@ fn pod_security(wanted: &Wanted, facts: &CloudFacts) -> CloudCheck {
     let inherited = wanted.magnum.merge_labels || wanted.labels().is_empty();
     let label =
         |name: &str| wanted.labels().get(name).or_else(|| facts.template.labels.get(name).filter(|_| inherited));
+    let minor = || label("kube_tag").and_then(|tag| tag.trim_start_matches('v').split('.').nth(1)?.parse::<u32>().ok());
     let (good, found) = if let Some(list) = label("admission_control_list") {
         (!list.split(',').any(|one| one.trim() == "PodSecurityPolicy"), list.clone())
     } else {
-        let minor =
-            label("kube_tag").and_then(|tag| tag.trim_start_matches('v').split('.').nth(1)?.parse::<u32>().ok());
         // Kubernetes 1.25 has no such plugin any more.
-        (minor.is_some_and(|minor| minor >= 25), "Magnum's default list".to_owned())
+        (minor().is_some_and(|minor| minor >= 25), "Magnum's default list".to_owned())
     };
     let hint =
         "write the label admission_control_list without PodSecurityPolicy; that plugin blocks the platform's pods";

@@ -1,6 +1,6 @@
 //! The step `cluster` for a Magnum cluster.
 
-use super::difference::{RebuildNeeded, Resize, rebuilds, resizes};
+use super::difference::{RebuildNeeded, Resize, rebuilds, resizes, workers};
 use super::error::MagnumError;
 use super::home::{Magnum, Seen};
 use super::ports::{Opening, groups_of, openings, too_open};
@@ -166,6 +166,10 @@ impl Step for MagnumStep {
         {
             let cloud = self.0.cloud(run).await?;
             observed.groups = cloud.node_groups(&cluster.uuid).await.map_err(MagnumError::from)?;
+            if let Some(group) = workers(&observed.groups).filter(|_| wanted.autoscaling().is_some()) {
+                let group = cloud.node_group(&cluster.uuid, &group.uuid).await.map_err(MagnumError::from)?;
+                observed.groups = vec![group];
+            }
         }
         self.observe_ports(&mut observed, run).await?;
         Ok(Observation::Known(observed))
