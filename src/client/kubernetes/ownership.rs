@@ -75,6 +75,6 @@ mod tests {
         }, "f:finalizers": {"v:\"keep\"": {}, "v:\"drop\"": {}}});
         let wanted = json!({"ports": [{"port": 80, "name": "http"}], "finalizers": ["keep"]});
         let left = left_over(&live(&fields), &wanted, "rsp-install");
-        assert_eq!(left, [".finalizers[\"drop\"]", ".ports[{\"port\":81,\"protocol\":\"TCP\"}]"]);
+        assert_eq!(left, [".ports[{\"port\":81,\"protocol\":\"TCP\"}]", ".finalizers[\"drop\"]"]);
     }
 }
