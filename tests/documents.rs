@@ -5,6 +5,7 @@
 use clap::Parser as _;
 use rsp_install::cli::Cli;
 use rsp_install::report::documents as doc;
+use rsp_install::report::secrets;
 use rsp_install::{engine, environment};
 use schemars::{Schema, schema_for};
 use std::path::Path;
@@ -20,6 +21,12 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("validate", schema_for!(doc::ValidateDocument)),
         ("failure", schema_for!(doc::FailureDocument)),
         ("retire", schema_for!(doc::RetireDocument)),
+        ("secrets-audit", schema_for!(secrets::AuditDocument)),
+        ("secrets-sync", schema_for!(secrets::SyncDocument)),
+        ("secrets-copy", schema_for!(secrets::CopyDocument)),
+        ("secrets-template", schema_for!(secrets::TemplateDocument)),
+        ("access-rotate", schema_for!(secrets::RotateDocument)),
+        ("access-audit", schema_for!(secrets::AccessDocument)),
         ("sandbox", schema_for!(rsp_install::sandbox::SandboxInfo)),
     ]
 }

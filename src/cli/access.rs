@@ -3,10 +3,9 @@
 use super::args::CheckoutArgs;
 use super::{Answer, Door};
 use crate::error::{Failure, Kind};
-use crate::install::{self, AccessFinding, Options, Rotated, Site};
+use crate::install::{self, AccessFinding, Options, Site};
+use crate::report::secrets::{AccessDocument, RotateDocument};
 use clap::Subcommand;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::fmt::Write as _;
 
 /// What can be done with access.
@@ -16,27 +15,6 @@ pub enum AccessCommand {
     Rotate(CheckoutArgs),
     /// Look for missing roles, wrong policies and credentials that end soon; writes nothing.
     Audit(CheckoutArgs),
-}
-
-/// `rsp-install access rotate`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RotateDocument {
-    /// The environment.
-    pub environment: String,
-    /// What was done.
-    #[serde(flatten)]
-    pub rotated: Rotated,
-}
-
-/// `rsp-install access audit`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AccessDocument {
-    /// The environment.
-    pub environment: String,
-    /// What is wrong.
-    pub findings: Vec<AccessFinding>,
 }
 
 /// Runs one of them.

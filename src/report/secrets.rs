@@ -1,7 +1,8 @@
-//! What the commands about secrets print.
+//! What the commands about secrets and the access to them print.
 
 use super::documents::Problem;
 use crate::engine::Requests;
+use crate::install::{AccessFinding, Rotated};
 use crate::secrets::{Applied, Audit, Rename, SecretName};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -71,6 +72,27 @@ pub struct TemplateDocument {
     pub environment: String,
     /// The file to fill in.
     pub template: String,
+}
+
+/// `rsp-install access rotate`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RotateDocument {
+    /// The environment.
+    pub environment: String,
+    /// What was done.
+    #[serde(flatten)]
+    pub rotated: Rotated,
+}
+
+/// `rsp-install access audit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessDocument {
+    /// The environment.
+    pub environment: String,
+    /// What is wrong.
+    pub findings: Vec<AccessFinding>,
 }
 
 fn list(text: &mut String, title: &str, names: &[SecretName]) {
