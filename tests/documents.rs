@@ -21,6 +21,9 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("failure", schema_for!(doc::FailureDocument)),
         ("retire", schema_for!(doc::RetireDocument)),
         ("sandbox", schema_for!(rsp_install::sandbox::SandboxInfo)),
+        ("drift", rsp_install::drift::schema()),
+        ("mode", rsp_install::drift::mode_schema()),
+        ("mode-facts", rsp_install::drift::facts_schema()),
     ]
 }
 
