@@ -28,6 +28,9 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("access-rotate", schema_for!(secrets::RotateDocument)),
         ("access-audit", schema_for!(secrets::AccessDocument)),
         ("sandbox", schema_for!(rsp_install::sandbox::SandboxInfo)),
+        ("drift", rsp_install::drift::schema()),
+        ("mode", rsp_install::drift::mode_schema()),
+        ("mode-facts", rsp_install::drift::facts_schema()),
     ]
 }
 

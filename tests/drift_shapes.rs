@@ -454,22 +454,7 @@ fn text_of_commits_cannot_break_out_of_the_page() {
 }
 
 #[test]
-fn the_report_fits_its_committed_schema_and_the_schema_is_current() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema");
-    for (name, schema) in [
-        ("drift.schema.json", rsp_install::drift::schema()),
-        ("mode.schema.json", rsp_install::drift::mode_schema()),
-        ("mode-facts.schema.json", rsp_install::drift::facts_schema()),
-    ] {
-        let now = format!("{:#}\n", schema.as_value());
-        let file = folder.join(name);
-        if std::env::var_os("RSP_INSTALL_WRITE_SCHEMAS").is_some() {
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(&file, &now).unwrap();
-        }
-        let committed = std::fs::read_to_string(&file).unwrap_or_default();
-        assert_eq!(committed, now, "docs/schema/{name} is old: run this test with RSP_INSTALL_WRITE_SCHEMAS=1");
-    }
+fn the_report_fits_its_schema() {
     let Some(phalanx) = Phalanx::new() else { return };
     let schema = rsp_install::drift::schema();
     let validator = jsonschema::validator_for(schema.as_value()).unwrap();

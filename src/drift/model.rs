@@ -1,4 +1,4 @@
-//! The report: a contract, with its schema in `docs/schema/drift.schema.json`.
+//! The report: a contract, with its schema in `docs/schema/drift.json`.
 
 use crate::client::git::ConflictKind;
 use schemars::JsonSchema;

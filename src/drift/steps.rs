@@ -59,7 +59,7 @@ pub(crate) fn steps(
             steps.push(plain("run `rsp-install secrets sync`: the new secrets are generated or copied".into()));
         }
     }
-    steps.push(plain("ask for the upgrade: `rsp-install upgrade request`".into()));
+    steps.push(plain("give the notices and get the okay that the environment's policy asks for, then sync".into()));
     let is_argocd = |application: &ApplicationReport| {
         application.dependencies.iter().any(|one| one.name == "argo-cd" && one.change.bump != Bump::None)
     };

@@ -14,8 +14,8 @@ const REBUILD: [&str; 6] = [
     "reserve the address of the new load balancer, and lower the DNS records' time to live",
     "write every secret at the path that the new cluster will read: `rsp-install secrets sync`",
     "sync or write off every Application of the old cluster that is OutOfSync: what is only there is lost",
-    "install beside the old cluster: `rsp-install --mode rebuild`, and validate it",
-    "switch DNS and the fork's values to the new cluster, watch it, then `rsp-install retire`",
+    "install a second cluster beside the old one, from an environment file of its own, and validate it",
+    "switch DNS and the fork's values to the new cluster, watch it, and only then delete the old one",
 ];
 
 /// Decides.

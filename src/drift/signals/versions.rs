@@ -22,7 +22,7 @@ pub(super) fn signals(material: &Material<'_>) -> Result<Vec<Signal>, DriftError
         signal(
             "argocd-major",
             Level::Procedure,
-            "Argo CD upgrades itself to another major version: do it last, and have `helm upgrade` at hand",
+            "Argo CD upgrades itself to another major version: do it last, and have helm upgrade at hand",
             majors(material, &["argo-cd"]),
         ),
         crds(material),
