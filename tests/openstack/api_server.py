@@ -122,7 +122,7 @@ def delete(folder):
         return
     for pid in reversed(pids):
         try:
-            os.kill(int(pid), signal.SIGTERM)
+            os.kill(int(pid), signal.SIGKILL)   # asked kindly, an API server waits for its etcd for ever
         except ProcessLookupError:
             pass
     (folder / 'pids').unlink()
