@@ -1,7 +1,7 @@
 //! What a chart renders, sorted into what is applied when.
 
 use super::error::HelmError;
-use super::hook::{Hook, HookEvent};
+use super::hook::Hook;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde::Deserialize as _;
@@ -79,11 +79,6 @@ impl Manifests {
         sorted.hooks.sort_by_key(|hook| (hook.weight, rank(&hook.object), hook.object.name_any()));
         Ok(sorted)
     }
-
-    /// The hooks of one moment, in their order.
-    pub fn hooks_at(&self, event: HookEvent) -> impl Iterator<Item = &Hook> {
-        self.hooks.iter().filter(move |hook| hook.event == event)
-    }
 }
 
 fn kind(object: &DynamicObject) -> &str {
@@ -92,6 +87,7 @@ fn kind(object: &DynamicObject) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::hook::HookEvent;
     use super::*;
 
     const YAML: &str = "---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {name: d}\n---\n---\nkind: ServiceAccount\napiVersion: v1\n\

@@ -75,10 +75,7 @@ impl Cluster {
         wanted: &DynamicObject,
         difference: Difference,
     ) -> Result<DynamicObject, KubernetesError> {
-        let Some((api, wanted)) = &self.place(wanted).await? else {
-            let types = wanted.types.clone().unwrap_or_default();
-            return Err(KubernetesError::UnknownKind { kind: types.kind, group_version: types.api_version });
-        };
+        let (api, wanted) = &self.place_known(wanted).await?;
         let action = match difference {
             Difference::Missing => Action::Create,
             Difference::Differs => Action::Update,
@@ -95,10 +92,7 @@ impl Cluster {
 
     /// Applies a few fields of an object that somebody else made, taking them over: the one place where we force.
     pub async fn apply_over(&self, wanted: &DynamicObject) -> Result<DynamicObject, KubernetesError> {
-        let Some((api, wanted)) = &self.place(wanted).await? else {
-            let types = wanted.types.clone().unwrap_or_default();
-            return Err(KubernetesError::UnknownKind { kind: types.kind, group_version: types.api_version });
-        };
+        let (api, wanted) = &self.place_known(wanted).await?;
         let intent = Intent::new(System::Kubernetes, Action::Update, object_name(wanted));
         self.outlet()
             .write(intent, async {
@@ -159,6 +153,16 @@ impl Cluster {
             Scope::Cluster => None,
         };
         Ok(Some((self.api(&resource, placed.metadata.namespace.as_deref()), placed)))
+    }
+
+    /// The same, for a write: an unknown kind is an error.
+    async fn place_known(
+        &self,
+        object: &DynamicObject,
+    ) -> Result<(Api<DynamicObject>, DynamicObject), KubernetesError> {
+        let types = object.types.clone().unwrap_or_default();
+        let unknown = KubernetesError::UnknownKind { kind: types.kind, group_version: types.api_version };
+        self.place(object).await?.ok_or(unknown)
     }
 }
 
