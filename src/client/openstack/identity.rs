@@ -11,7 +11,8 @@ use super::service::Service;
 use crate::engine::{Counters, System};
 use crate::secret_value::SecretValue;
 use jiff::Timestamp;
-use osauth::{AuthType, EndpointFilters, ErrorKind};
+use openstack::auth::AuthType;
+use openstack::{EndpointFilters, Error as SessionError, ErrorKind};
 use reqwest_012::{Client, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use std::pin::Pin;
@@ -214,10 +215,10 @@ impl std::fmt::Debug for Authenticator {
     }
 }
 
-type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, osauth::Error>> + Send + 'a>>;
+type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, SessionError>> + Send + 'a>>;
 
-fn refused(error: &OpenstackError) -> osauth::Error {
-    osauth::Error::new(ErrorKind::AuthenticationFailed, error.to_string())
+fn refused(error: &OpenstackError) -> SessionError {
+    SessionError::new(ErrorKind::AuthenticationFailed, error.to_string())
 }
 
 // The trait is made with `async_trait`; these are its signatures written out, to save the dependency.
@@ -249,10 +250,10 @@ impl AuthType for Authenticator {
     {
         Box::pin(async move {
             let service = Service::ALL.into_iter().find(|service| service.catalog_types().contains(&kind));
-            let service = service.ok_or_else(|| osauth::Error::new(ErrorKind::EndpointNotFound, kind))?;
+            let service = service.ok_or_else(|| SessionError::new(ErrorKind::EndpointNotFound, kind))?;
             let token = self.0.token().await.map_err(|error| refused(&error))?;
             let url = self.0.endpoint(&token, service).map_err(|error| refused(&error))?;
-            Url::parse(&url).map_err(|error| osauth::Error::new(ErrorKind::InvalidResponse, format!("{url}: {error}")))
+            Url::parse(&url).map_err(|error| SessionError::new(ErrorKind::InvalidResponse, format!("{url}: {error}")))
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Promises: every request goes through [`Openstack::read`] or [`Openstack::write`], is counted, has a time limit and is
 //! repeated only after a fault that is known to pass; the token is renewed before it expires and once after a 401; what
-//! the service said reaches the reader in the service's own words. Requests ride on `osauth`'s session, but never on its
+//! the service said reaches the reader in the service's own words. Requests ride on the `openstack` crate's session, but never on its
 //! own checks: those lose the status. Leaves to others: what should be there ([`crate::install`]).
 
 mod call;

@@ -1,8 +1,9 @@
 //! The services that we ask, and where their APIs begin.
 
 use http::{HeaderName, HeaderValue};
+use openstack::session::ServiceType;
 use osauth::ApiVersion;
-use osauth::services::{ServiceType, VersionedService};
+use osauth::services::VersionedService;
 
 /// A service of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use super::service::Service;
 use crate::engine::{Action, Deadline, Event, Events, Intent, Outlet, System};
 use crate::process::Process;
 use backon::{ExponentialBuilder, Retryable as _};
-use osauth::Session;
+use openstack::session::Session;
 use osauth::services::VersionedService as _;
 use reqwest_012::{Certificate, Client};
 use serde::de::DeserializeOwned;
@@ -137,7 +137,8 @@ impl Openstack {
     async fn once(&self, call: &Call) -> Result<Reply, OpenstackError> {
         let token = self.identity.token().await?;
         self.identity.endpoint(&token, call.service)?;
-        let refused = |error: osauth::Error| OpenstackError::Strange { call: call.title(), message: error.to_string() };
+        let refused =
+            |error: openstack::Error| OpenstackError::Strange { call: call.title(), message: error.to_string() };
         let url = self.session.get_endpoint(call.service, &call.path).await.map_err(refused)?;
         let http = self.session.client().inner();
         let mut request = http.request(call.method.clone(), url).timeout(TIMEOUT).query(&call.query);
