@@ -4,10 +4,11 @@
 //! `vault-secrets-operator`, which everything else needs; the parent too, without prune and self-heal, because pruning it
 //! would delete namespaces. From the record on, what phalanx deploys changes only by an upgrade.
 
+use super::argocd_wait::patchable;
 use super::record::InstallationRecord;
 use super::site::Site;
-use super::snapshot::{ARGOCD, ARGOCD_API};
-use crate::client::kubernetes::{Difference, Patchable, covers};
+use super::snapshot::ARGOCD;
+use crate::client::kubernetes::{Difference, covers};
 use crate::engine::{Describe, Described, Observation, Run, Step};
 use crate::environment::Level;
 use crate::error::{Failure, Kind};
@@ -93,9 +94,7 @@ impl Step for HandOffStep {
         let cluster = snapshot.cluster();
         match change {
             HandOffChange::Automate { name } => {
-                let (group_version, kind) = (ARGOCD_API, "Application");
-                let target = Patchable { group_version, kind, namespace: ARGOCD.to_owned(), name: name.clone() };
-                cluster.merge(&target, &automated()).await?;
+                cluster.merge(&patchable(name), &automated()).await?;
             }
             HandOffChange::Record(record) => {
                 let object = record.to_object().map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;

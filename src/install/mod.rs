@@ -6,6 +6,7 @@
 
 mod app_of_apps;
 mod applications;
+mod argocd_wait;
 mod chart;
 pub mod cluster;
 mod error;

@@ -2,9 +2,9 @@
 //!
 //! An operation that is already running is never written over: a second one beside it resumes the first.
 
+use super::argocd_wait::{patchable, wait_for_applications};
 use super::error::InstallError;
-use super::snapshot::{ARGOCD, ARGOCD_API};
-use crate::client::kubernetes::{Cluster, Patchable, Verdict, resource};
+use crate::client::kubernetes::{Cluster, Verdict};
 use crate::engine::Deadline;
 use crate::error::Failure;
 use kube::api::DynamicObject;
@@ -72,13 +72,7 @@ pub(super) fn is_running(application: &DynamicObject) -> bool {
 pub(super) async fn sync(cluster: &Cluster, operation: &Operation, deadline: Deadline) -> Result<(), Failure> {
     for attempt in 1..=TRIES {
         wait_until_idle(cluster, &operation.application, deadline).await?;
-        let target = Patchable {
-            group_version: ARGOCD_API,
-            kind: "Application",
-            namespace: ARGOCD.to_owned(),
-            name: operation.application.clone(),
-        };
-        cluster.merge(&target, &operation.to_patch()).await?;
+        cluster.merge(&patchable(&operation.application), &operation.to_patch()).await?;
         match wait_for_end(cluster, operation, deadline).await? {
             None => return wait_until_synced(cluster, operation, deadline).await,
             Some(message) if attempt == TRIES => {
@@ -93,7 +87,7 @@ pub(super) async fn sync(cluster: &Cluster, operation: &Operation, deadline: Dea
 
 /// Waits for an operation that somebody (or a killed run) has started.
 pub(super) async fn wait_until_idle(cluster: &Cluster, application: &str, deadline: Deadline) -> Result<(), Failure> {
-    watch(cluster, application, "free of other operations", deadline, |live| {
+    wait_for_applications(cluster, &[application], "free of other operations", deadline, |live| {
         if is_running(live) { Verdict::NotYet(running_message(live)) } else { Verdict::Done }
     })
     .await
@@ -102,7 +96,7 @@ pub(super) async fn wait_until_idle(cluster: &Cluster, application: &str, deadli
 /// Waits for the end of our operation; its message when it failed.
 async fn wait_for_end(cluster: &Cluster, operation: &Operation, deadline: Deadline) -> Result<Option<String>, Failure> {
     let mut failed = None;
-    watch(cluster, &operation.application, "synced", deadline, |live| {
+    wait_for_applications(cluster, &[&operation.application], "synced", deadline, |live| {
         let state = &live.data["status"]["operationState"];
         let ours = state["operation"]["info"]
             .as_array()
@@ -125,7 +119,7 @@ async fn wait_for_end(cluster: &Cluster, operation: &Operation, deadline: Deadli
 
 /// An operation that succeeded shows a moment later in the comparison.
 async fn wait_until_synced(cluster: &Cluster, operation: &Operation, deadline: Deadline) -> Result<(), Failure> {
-    watch(cluster, &operation.application, "Synced", deadline, |live| {
+    wait_for_applications(cluster, &[&operation.application], "Synced", deadline, |live| {
         if is_synced_at(live, &operation.revision) {
             return Verdict::Done;
         }
@@ -133,23 +127,6 @@ async fn wait_until_synced(cluster: &Cluster, operation: &Operation, deadline: D
         Verdict::NotYet(format!("it is {status} {}", out_of_sync(live)))
     })
     .await
-}
-
-async fn watch(
-    cluster: &Cluster,
-    application: &str,
-    condition: &str,
-    deadline: Deadline,
-    mut judge: impl FnMut(&DynamicObject) -> Verdict,
-) -> Result<(), Failure> {
-    let key = (ARGOCD.to_owned(), application.to_owned());
-    let what = format!("Application {ARGOCD}/{application}");
-    let kind = resource(ARGOCD_API, "Application");
-    let wait = cluster.wait_for(kind, Some(ARGOCD), (&what, condition), deadline, |seen| match seen.get(&key) {
-        Some(live) => judge(live),
-        None => Verdict::NotYet("it is not there yet".into()),
-    });
-    Ok(wait.await?)
 }
 
 fn running_message(live: &DynamicObject) -> String {

@@ -1,7 +1,7 @@
 //! What must be true between stages: Secrets made from VaultSecrets, kinds served, webhooks answering, health.
 
+use super::argocd_wait::wait_for_applications;
 use super::order::Ready;
-use super::snapshot::{ARGOCD, ARGOCD_API};
 use super::workload;
 use crate::client::kubernetes::{Cluster, KubernetesError, Patchable, Verdict, resource};
 use crate::engine::{Deadline, Event};
@@ -146,21 +146,13 @@ async fn restart_gafaelfawr(cluster: &Cluster, deadline: Deadline) -> Result<(),
 
 /// Waits until these Applications are Healthy.
 pub(super) async fn wait_for_health(cluster: &Cluster, names: &[&str], deadline: Deadline) -> Result<(), Failure> {
-    let kind = resource(ARGOCD_API, "Application");
-    let wait = cluster.wait_for(kind, Some(ARGOCD), ("Applications", "Healthy"), deadline, |seen| {
-        let unhealthy: Vec<String> = names
-            .iter()
-            .filter_map(|name| {
-                let live = seen.get(&(ARGOCD.to_owned(), (*name).to_owned()))?;
-                let health = &live.data["status"]["health"];
-                let status = health["status"].as_str().unwrap_or("Unknown");
-                let message = health["message"].as_str().map(|message| format!(": {message}")).unwrap_or_default();
-                (status != "Healthy").then(|| format!("{name} is {status}{message}"))
-            })
-            .collect();
-        if unhealthy.is_empty() { Verdict::Done } else { Verdict::NotYet(unhealthy.join(", ")) }
-    });
-    Ok(wait.await?)
+    wait_for_applications(cluster, names, "Healthy", deadline, |live| {
+        let health = &live.data["status"]["health"];
+        let status = health["status"].as_str().unwrap_or("Unknown");
+        let message = health["message"].as_str().map(|message| format!(": {message}")).unwrap_or_default();
+        if status == "Healthy" { Verdict::Done } else { Verdict::NotYet(format!("is {status}{message}")) }
+    })
+    .await
 }
 
 /// The names of all Secrets, by namespace: only their metadata is asked for, so no value is ever in our memory.
