@@ -5,7 +5,7 @@
 mod program;
 mod sandbox_common;
 
-use kube::api::{DynamicObject, ListParams};
+use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use program::{Program, Said, fits, mini_phalanx, said};
 use rsp_install::client::kubernetes::resource;
@@ -78,6 +78,7 @@ async fn a_fresh_installation_converges_and_the_next_run_writes_nothing() {
     outputs.push(the_status_shows_every_application(&program));
     no_secret_is_anywhere(&program, &info, &outputs).await;
     another_environment_may_not_use_the_cluster(&program, &info);
+    validation_finds_a_strange_admin_password_and_a_name_that_leads_nowhere(&program, &info).await;
     a_sealed_vault_is_exit_7(&program, &info).await;
 }
 
@@ -220,18 +221,56 @@ async fn no_secret_is_anywhere(program: &Program, info: &SandboxInfo, outputs: &
     }
 }
 
-fn another_environment_may_not_use_the_cluster(program: &Program, info: &SandboxInfo) {
+/// The sandbox's environment file, with the sandbox named as any existing cluster would be.
+fn as_existing_cluster(program: &Program, info: &SandboxInfo) -> String {
     let own = std::fs::read_to_string(program.path().join("environments/sandbox.yaml")).unwrap();
     let cluster = format!(
-        "cluster: {{existing: {{kubeconfig: {}, context: {}, server: '{}'}}}}",
+        "cluster: {{existing: {{kubeconfig: {}, context: {}, server: '{}'}}}}\nvault: {{address: '{}'}}",
         info.kubeconfig.display(),
         info.context,
-        info.server
+        info.server,
+        info.vault_address
     );
-    let other = own.replace("name: sandbox\n", "name: other\n").replace("cluster: {sandbox: {}}", &cluster);
+    own.replace("cluster: {sandbox: {}}", &cluster)
+}
+
+fn another_environment_may_not_use_the_cluster(program: &Program, info: &SandboxInfo) {
+    let other = as_existing_cluster(program, info).replace("name: sandbox\n", "name: other\n");
     program.write("environments/other.yaml", &other);
     let said = call(program, &["--env", "other", "--yes"]).expect(6);
     assert!(said.stderr.contains("belongs to environment \"sandbox\""), "{}", said.stderr);
+}
+
+async fn validation_finds_a_strange_admin_password_and_a_name_that_leads_nowhere(
+    program: &Program,
+    info: &SandboxInfo,
+) {
+    // Without the secrets operator, which would put it right again at once.
+    let client = client(info).await;
+    let deployments: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), "vault-secrets-operator", &resource("apps/v1", "Deployment"));
+    let none = serde_json::json!({"spec": {"replicas": 0}});
+    deployments.patch("vault-secrets-operator", &PatchParams::default(), &Patch::Merge(&none)).await.unwrap();
+    let pods: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), "vault-secrets-operator", &resource("v1", "Pod"));
+    for _ in 0..100 {
+        if pods.list(&ListParams::default()).await.unwrap().items.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    let secrets: Api<DynamicObject> = Api::namespaced_with(client, "argocd", &resource("v1", "Secret"));
+    let strange = serde_json::json!({"stringData": {"admin.password": "$2b$15$somebodyelses"}});
+    secrets.patch("argocd-secret", &PatchParams::default(), &Patch::Merge(&strange)).await.unwrap();
+    program.write("existing/sandbox.yaml", &as_existing_cluster(program, info));
+    let mut command =
+        program.command(&["--environments", "existing", "--env", "sandbox", "--only", "validation", "--yes"]);
+    command.env("VAULT_TOKEN_FILE", &info.vault_token_file);
+    let said = said(&command.output().unwrap()).expect(1);
+    for expected in ["admin.password of Secret argocd/argocd-secret is not what Vault holds", "sandbox.example.org"] {
+        assert!(said.stderr.contains(expected), "{expected} is not in\n{}", said.stderr);
+    }
+    assert!(!said.stderr.contains("somebodyelses"), "{}", said.stderr);
 }
 
 async fn a_sealed_vault_is_exit_7(program: &Program, info: &SandboxInfo) {

@@ -65,7 +65,9 @@ impl Program {
 
     /// Writes a file in the temporary place.
     pub(crate) fn write(&self, file: &str, text: &str) {
-        std::fs::write(self.path().join(file), text).unwrap();
+        let path = self.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
 
     /// A call that is not started yet. It sees nothing of the tester's own environment.
