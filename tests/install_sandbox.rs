@@ -10,7 +10,7 @@ use kube::{Api, ResourceExt as _};
 use program::{Program, Said, fits, mini_phalanx, said};
 use rsp_install::client::kubernetes::resource;
 use rsp_install::sandbox::SandboxInfo;
-use sandbox_common::{audit, client, vault};
+use sandbox_common::{client, kubernetes_writes, vault, vault_writes};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -112,33 +112,6 @@ async fn everything_is_synced_and_healthy(info: &SandboxInfo, repository: &Path)
         let never = ["argocd", "vault-secrets-operator"].contains(&application.name_any().as_str());
         assert_eq!(automated.is_null(), never, "{} on a bleed environment", application.name_any());
     }
-}
-
-/// Writes of ours in the API server's audit log: not those of the sandbox's own parts.
-fn kubernetes_writes(info: &SandboxInfo) -> Vec<String> {
-    let ours = |event: &&Value| event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("rsp-install/"));
-    let reads = ["get", "list", "watch"];
-    let written = |event: &&Value| {
-        let dry = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun=All"));
-        !dry && !reads.contains(&event["verb"].as_str().unwrap_or_default())
-    };
-    let name = |event: &Value| format!("{} {}", event["verb"], event["requestURI"]);
-    let events = audit(&info.kubernetes_audit_log);
-    events.iter().filter(|event| event["stage"] == "ResponseComplete").filter(ours).filter(written).map(name).collect()
-}
-
-/// Writes in Vault's audit log: everything but reads and logins, of whoever.
-fn vault_writes(info: &SandboxInfo) -> Vec<String> {
-    let events = audit(&info.vault_audit_log);
-    let requests = events.iter().filter(|event| event["type"] == "request").map(|event| &event["request"]);
-    let written = |request: &&Value| {
-        let path = request["path"].as_str().unwrap_or_default();
-        let login = path == "auth/approle/login"
-            || path.starts_with("auth/token/renew")
-            || path.starts_with("auth/token/lookup");
-        !login && !["read", "list"].contains(&request["operation"].as_str().unwrap_or_default())
-    };
-    requests.filter(written).map(|request| format!("{} {}", request["operation"], request["path"])).collect()
 }
 
 fn the_next_run_writes_nothing(program: &Program, info: &SandboxInfo) -> Said {

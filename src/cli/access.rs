@@ -20,7 +20,8 @@ pub enum AccessCommand {
 /// Runs one of them.
 pub(super) async fn run(door: &Door, command: &AccessCommand) -> Result<Answer, Failure> {
     let (AccessCommand::Rotate(checkout) | AccessCommand::Audit(checkout)) = command;
-    let site = Site::new(door.environment(checkout)?, door.process.clone(), door.run.clone(), Options::default());
+    let site =
+        Site::open(door.environment(checkout)?, door.process.clone(), door.run.clone(), Options::default()).await?;
     let environment = site.name().to_owned();
     match command {
         AccessCommand::Rotate(_) => {

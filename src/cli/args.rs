@@ -5,6 +5,7 @@ use super::drift::DriftArgs;
 use super::mode::ModeArgs;
 use super::sandbox::SandboxCommand;
 use super::secrets::SecretsCommand;
+use crate::install::LossKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -119,9 +120,26 @@ pub struct InstallArgs {
     /// Change only this step.
     #[arg(long, value_name = "STEP")]
     pub only: Option<String>,
+    /// Upgrade what is there, rebuild it beside the present cluster, or be advised.
+    #[arg(long, value_enum, default_value_t = InstallMode::Upgrade)]
+    pub mode: InstallMode,
+    /// In a rebuild: what may be lost with the old cluster, `volumes`, `addresses` or `unsynced` (may be repeated).
+    #[arg(long, value_name = "KIND")]
+    pub accept_loss: Vec<LossKind>,
     /// Which checkout.
     #[command(flatten)]
     pub checkout: CheckoutArgs,
+}
+
+/// How an environment is brought to what its file declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InstallMode {
+    /// In place.
+    Upgrade,
+    /// On a second cluster, which then takes the place of the first.
+    Rebuild,
+    /// As `mode` advises; a rebuild is only advised, never started.
+    Auto,
 }
 
 /// Flags of `retire`.

@@ -10,6 +10,7 @@ mod drift;
 mod install;
 mod mode;
 mod plan;
+mod rebuild;
 mod retire;
 mod sandbox;
 mod schema;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// What is compared, and what is known.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct ModeArgs {
     /// Another fork than the file's: a URL or path, and a branch, tag or commit.
     #[arg(long, value_name = "REPO@REF")]
@@ -24,16 +24,22 @@ pub struct ModeArgs {
 
 /// Advises; starts nothing.
 pub(super) async fn run(door: &Door, args: ModeArgs) -> Result<Answer, Failure> {
+    let advice = advise(door, &args).await?;
+    Answer::done(&advice, text(&advice))
+}
+
+/// The advice.
+pub(super) async fn advise(door: &Door, args: &ModeArgs) -> Result<Advice, Failure> {
     let facts = match &args.facts {
         Some(file) => read_facts(&file.display().to_string(), &String::from_utf8_lossy(&read(door, file)?))?,
         None => Facts::default(),
     };
     let report = report(door, args.fork.as_deref(), args.upstream.as_deref()).await?;
-    let advice = decide(&report, &facts);
-    Answer::done(&advice, text(&advice))
+    Ok(decide(&report, &facts))
 }
 
-fn text(advice: &Advice) -> String {
+/// The advice for people.
+pub(super) fn text(advice: &Advice) -> String {
     let mut out = format!("{}: {}\n", advice.environment, advice.mode);
     for reason in &advice.reasons {
         let _ = writeln!(out, "  because {reason}");

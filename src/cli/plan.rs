@@ -11,7 +11,7 @@ use crate::report::text;
 /// Finds the differences of all steps.
 pub(super) async fn run(door: &Door, args: &CheckoutArgs) -> Result<Answer, Failure> {
     let options = Options { static_secrets: args.static_secrets.clone() };
-    let site = Site::new(door.environment(args)?, door.process.clone(), door.run.clone(), options);
+    let site = Site::open(door.environment(args)?, door.process.clone(), door.run.clone(), options).await?;
     door.tell_start(site.name(), "plan");
     let survey = engine::survey(&install::steps(&site), &door.run).await?;
     let verdict = survey.verdict.clone();

@@ -1,35 +1,75 @@
-//! `rsp-install retire --env E`: the end of the environment's Magnum cluster.
+//! `rsp-install retire --env E`: the end of a cluster: the one that a rebuild has replaced, else the environment's only one.
 
 use super::args::{CheckoutArgs, RetireArgs};
 use super::{Answer, Door};
-use crate::environment::{Environment, Level};
+use crate::environment::{Cluster, Environment, Level};
 use crate::error::{Failure, Kind};
-use crate::install::cluster::magnum::{Magnum, retire};
+use crate::install::cluster::magnum::retire::{self, Retirement};
+use crate::install::{self, Options, Retiring, Site};
 use crate::report::documents::{RetireDocument, RunResult};
 use crate::report::text;
+use std::sync::Arc;
 
 /// Shows what goes and what stays, asks, and does it.
 pub(super) async fn run(door: &Door, args: &RetireArgs) -> Result<Answer, Failure> {
     let loaded = door.environment(&CheckoutArgs::default())?;
-    let environment = &loaded.environment;
-    let magnum = Magnum::for_environment(&door.process, environment, &loaded.folder).ok_or_else(|| {
-        Failure::new(Kind::Invalid, format!("the cluster of environment {} is not Magnum's", environment.name))
-            .help("a cluster that somebody else made is theirs to end; a sandbox ends with `rsp-install sandbox down`")
-    })?;
-    door.tell_start(environment.name.as_str(), "retire");
-    let planned = retire::plan(&magnum, &door.run).await?;
+    let active = Site::open(loaded, door.process.clone(), door.run.clone(), Options::default()).await?;
+    door.tell_start(active.name(), "retire");
+    let retiring = install::retiring(&active).await?;
+    let going = match retiring {
+        Retiring::Only(_) => Arc::clone(&active),
+        Retiring::Replaced(generation) => active.at_generation(generation).await,
+    };
+    let replaced = matches!(retiring, Retiring::Replaced(_));
+    let planned = plan(door, &going, replaced).await?;
     let there = planned.cluster.is_some();
     eprint!("{}", text::retirement(&planned));
     if there && !args.dry_run {
-        allowed(door, args, environment).await?;
-        retire::execute(&magnum, &door.run).await?;
+        allowed(door, args, &active.loaded.environment).await?;
+        if replaced {
+            forget_login(door, &going).await;
+        }
+        execute(door, &going).await?;
     }
     let result = if there && args.dry_run { RunResult::Pending } else { RunResult::Converged };
     door.tell_end(result);
     let requests = door.run.outlet.counters().requests();
-    let document = RetireDocument::new(environment.name.as_str(), result, &planned, requests, door.elapsed());
+    let document = RetireDocument::new(active.name(), result, &planned, requests, door.elapsed());
     let answer = Answer::done(&document, text::retired(&document))?;
     Ok(if result == RunResult::Pending { answer.ending(Some(Kind::Pending)) } else { answer })
+}
+
+async fn plan(door: &Door, going: &Site, replaced: bool) -> Result<Retirement, Failure> {
+    if let Some(magnum) = going.magnum() {
+        return retire::plan(&magnum, &door.run).await;
+    }
+    let name = going.name();
+    match &going.loaded.environment.cluster {
+        Some(Cluster::Sandbox(_)) if replaced => {
+            let info = going.sandbox()?.status()?;
+            let cluster = (info.name, info.folder.display().to_string());
+            Ok(Retirement { cluster: Some(cluster), ..Retirement::default() })
+        }
+        _ => Err(Failure::new(Kind::Invalid, format!("the cluster of environment {name} is not Magnum's")).help(
+            "a cluster that somebody else made is theirs to end; a sandbox that no rebuild has replaced ends with `rsp-install sandbox down`",
+        )),
+    }
+}
+
+async fn execute(door: &Door, going: &Site) -> Result<(), Failure> {
+    match going.magnum() {
+        Some(magnum) => retire::execute(&magnum, &door.run).await.map(drop),
+        None => going.sandbox()?.down(false).await.map(drop).map_err(Failure::from),
+    }
+}
+
+/// The login of the old cluster's operator goes with it. Where it cannot be taken away, `access audit` tells later.
+async fn forget_login(door: &Door, going: &Site) {
+    if going.magnum().is_some()
+        && let Err(failure) = install::revoke_access(going).await
+    {
+        door.run.outlet.events().warn(format!("the old cluster's SecretIDs were not destroyed: {}", failure.message));
+    }
 }
 
 /// On int and prod the environment's name must be typed; elsewhere yes is enough. A file that does not say what it is

@@ -79,7 +79,13 @@ pub(super) async fn run(door: &Door, command: &SandboxCommand) -> Result<Answer,
             Answer::done(&info, up_text(&info, door.elapsed()))
         }
         SandboxCommand::Down { which, keep } => {
-            let removed = sandbox(door, which)?.down(*keep).await?;
+            let mut removed = sandbox(door, which)?.down(*keep).await?;
+            // An environment that was rebuilt has more than one.
+            for other in others(door, which)? {
+                let also = other.down(*keep).await?;
+                removed.ended += also.ended;
+                removed.deleted |= also.deleted;
+            }
             let data = if removed.deleted { "its data deleted" } else { "nothing deleted" };
             let text = format!("the sandbox of {}: {} processes ended, {data}\n", removed.name, removed.ended);
             Answer::done(&removed, text)
@@ -94,14 +100,32 @@ pub(super) async fn run(door: &Door, command: &SandboxCommand) -> Result<Answer,
     }
 }
 
+/// The sandbox that is meant: of several generations the newest.
 fn sandbox(door: &Door, which: &Which) -> Result<Sandbox, Failure> {
-    let name = door.global.env.as_deref().unwrap_or(USUAL);
-    let mut settings = Settings::new(name, &door.process)?;
+    let mut settings = settings(door)?;
     if let Some(state) = &which.state {
         settings.state = door.process.directory.join(state);
+    } else if let Some(newest) = settings.generations().last() {
+        settings = settings.of_generation(*newest);
     }
+    Ok(of(door, settings))
+}
+
+/// The environment's sandboxes of earlier generations.
+fn others(door: &Door, which: &Which) -> Result<Vec<Sandbox>, Failure> {
+    let settings = settings(door)?;
+    let mut generations = if which.state.is_none() { settings.generations() } else { Vec::new() };
+    generations.pop();
+    Ok(generations.into_iter().map(|generation| of(door, settings.clone().of_generation(generation))).collect())
+}
+
+fn settings(door: &Door) -> Result<Settings, Failure> {
+    Ok(Settings::new(door.global.env.as_deref().unwrap_or(USUAL), &door.process)?)
+}
+
+fn of(door: &Door, settings: Settings) -> Sandbox {
     let run = &door.run;
-    Ok(Sandbox::new(settings, door.process.clone(), run.outlet.events().clone(), run.deadline))
+    Sandbox::new(settings, door.process.clone(), run.outlet.events().clone(), run.deadline)
 }
 
 fn up_text(info: &SandboxInfo, seconds: f64) -> String {

@@ -98,9 +98,9 @@ pub(super) async fn run(door: &Door, command: &SecretsCommand) -> Result<Answer,
     }
 }
 
-fn site(door: &Door, checkout: &CheckoutArgs) -> Result<Arc<Site>, Failure> {
+async fn site(door: &Door, checkout: &CheckoutArgs) -> Result<Arc<Site>, Failure> {
     let options = SiteOptions { static_secrets: checkout.static_secrets.clone() };
-    Ok(Site::new(door.environment(checkout)?, door.process.clone(), door.run.clone(), options))
+    Site::open_vault(door.environment(checkout)?, door.process.clone(), door.run.clone(), options).await
 }
 
 async fn place(site: &Site) -> Result<VaultPlace, Failure> {
@@ -109,7 +109,7 @@ async fn place(site: &Site) -> Result<VaultPlace, Failure> {
 }
 
 async fn audit(door: &Door, args: &AuditArgs) -> Result<Answer, Failure> {
-    let site = site(door, &args.which.checkout)?;
+    let site = site(door, &args.which.checkout).await?;
     let options =
         Options { deep: args.deep, exclude: args.which.exclude.iter().cloned().collect(), ..Options::default() };
     let session = place(&site).await?.session(&site, options).await?;
@@ -131,7 +131,7 @@ async fn audit(door: &Door, args: &AuditArgs) -> Result<Answer, Failure> {
 }
 
 async fn sync(door: &Door, args: &SyncArgs) -> Result<Answer, Failure> {
-    let site = site(door, &args.which.checkout)?;
+    let site = site(door, &args.which.checkout).await?;
     let options = Options {
         regenerate: args.regenerate,
         delete: args.delete,
@@ -231,7 +231,7 @@ fn foreseen(plan: &Plan) -> Applied {
 }
 
 async fn print_template(door: &Door, args: &TemplateArgs) -> Result<Answer, Failure> {
-    let site = site(door, &args.checkout)?;
+    let site = site(door, &args.checkout).await?;
     let source = site.source().await?;
     let exclude = args.exclude.iter().cloned().collect();
     let template = template(&required(&source.checkout, &source.environment, &exclude)?);
@@ -240,7 +240,7 @@ async fn print_template(door: &Door, args: &TemplateArgs) -> Result<Answer, Fail
 }
 
 async fn take_over(door: &Door, args: &CopyArgs) -> Result<Answer, Failure> {
-    let site = site(door, &args.checkout)?;
+    let site = site(door, &args.checkout).await?;
     let place = place(&site).await?;
     let from = VaultPrefix::parse(&args.from).ok_or_else(|| SecretsError::Prefix { text: args.from.clone() })?;
     let outlet = &door.run.outlet;

@@ -76,6 +76,34 @@ pub enum InstallError {
         /// What is declared.
         declared: String,
     },
+    /// The cluster was the environment's, and is no more.
+    #[error(
+        "the cluster at {server} was generation {generation} of this environment, and another one has taken its place"
+    )]
+    Replaced {
+        /// Its server.
+        server: String,
+        /// Its generation.
+        generation: u32,
+    },
+    /// There is no installed environment that could be rebuilt.
+    #[error("environment {environment} cannot be rebuilt: {because}")]
+    NothingToRebuild {
+        /// The environment.
+        environment: String,
+        /// What is missing.
+        because: &'static str,
+    },
+    /// A rebuild would lose something that nobody has said may be lost.
+    #[error("a rebuild of {environment} would lose: {}", losses.join("; "))]
+    WouldLose {
+        /// The environment.
+        environment: String,
+        /// What, each with its kind.
+        losses: Vec<String>,
+        /// The kinds.
+        kinds: Vec<&'static str>,
+    },
     /// Checks at the end that do not hold.
     #[error("{} of {total} checks do not hold: {}", failed.len(), failed.join("; "))]
     Unhealthy {
@@ -101,9 +129,11 @@ impl Explain for InstallError {
             | Self::AnotherEnvironment { .. }
             | Self::ForeignInstallation { .. }
             | Self::Parent { .. }
+            | Self::Replaced { .. }
+            | Self::NothingToRebuild { .. }
             | Self::ImmutableClass { .. } => Kind::Invalid,
             Self::Unanswered { .. } | Self::Refused | Self::NoStep { .. } => Kind::Usage,
-            Self::SyncFailed { .. } | Self::Unhealthy { .. } => Kind::Failed,
+            Self::SyncFailed { .. } | Self::Unhealthy { .. } | Self::WouldLose { .. } => Kind::Failed,
         }
     }
 
@@ -122,6 +152,14 @@ impl Explain for InstallError {
             Self::ImmutableClass { class, .. } => {
                 format!(
                     "declare what is there, or delete StorageClass {class} by hand when no claim uses it, then run again"
+                )
+            }
+            Self::Replaced { .. } => "name the context of the new cluster in the environment file".to_owned(),
+            Self::NothingToRebuild { .. } => "install it first: `rsp-install --env` and its name".to_owned(),
+            Self::WouldLose { kinds, .. } => {
+                format!(
+                    "save it first; what may go is named: {}",
+                    kinds.iter().map(|kind| format!("--accept-loss {kind}")).collect::<Vec<_>>().join(" ")
                 )
             }
             Self::SyncFailed { .. } => "correct it on the branch, then run the same command again".to_owned(),

@@ -1,7 +1,7 @@
 //! What stands before the first write: is this the right cluster, may we, and does nobody else?
 
 use super::error::InstallError;
-use super::marker::{Marker, NAMESPACE};
+use super::marker::{Marker, NAMESPACE, Standing};
 use super::site::{Contact, Site};
 use crate::client::kubernetes::HeldLease;
 use crate::engine::{Guard, PlannedChange, Run};
@@ -29,13 +29,20 @@ const LEASE: &str = "run";
 pub struct Door {
     site: Arc<Site>,
     answers: Answers,
+    /// What an unmarked cluster becomes.
+    standing: Standing,
     lease: Mutex<Option<HeldLease>>,
 }
 
 impl Door {
     /// A guard that asks whoever answers.
     pub fn new(site: Arc<Site>, answers: Answers) -> Self {
-        Self { site, answers, lease: Mutex::default() }
+        Self { site, answers, standing: Standing::Active, lease: Mutex::default() }
+    }
+
+    /// A guard of a cluster that a rebuild makes beside the active one.
+    pub(super) fn of_successor(site: Arc<Site>, answers: Answers) -> Self {
+        Self { standing: Standing::Successor, ..Self::new(site, answers) }
     }
 
     /// Gives the lease back, if it was taken.
@@ -73,22 +80,32 @@ impl Door {
             let application = source.parent().to_owned();
             return Err(InstallError::ForeignInstallation { server: server.clone(), application }.into());
         }
-        // The sandbox is ours from its first byte: there is nothing to be asked.
-        if !matches!(declared, Declared::Sandbox(_)) {
-            self.ask(format!("Install {} ({}) on {server}?", self.site.name(), source.environment.fqdn)).await?;
+        // What we made ourselves is ours from its first byte: there is nothing to be asked.
+        let made_by_us = match (declared, self.site.magnum()) {
+            (Declared::Sandbox(_), _) => true,
+            (_, Some(magnum)) => magnum.is_ours(&self.site.run).await?,
+            _ => false,
+        };
+        if !made_by_us {
+            let question = format!("Install {} ({}) on {server}?", self.site.name(), source.environment.fqdn);
+            self.answers.ask(question).await?;
         }
         let fqdn = source.environment.fqdn.clone();
-        let marker = Marker { environment: self.site.name().to_owned(), fqdn, generation: 1 };
+        let (environment, generation) = (self.site.name().to_owned(), self.site.generation);
+        let marker = Marker { environment, fqdn, generation, standing: self.standing };
         marker.write(&contact.cluster).await?;
         self.site.forget_contact().await;
         Ok(())
     }
+}
 
-    async fn ask(&self, question: String) -> Result<(), Failure> {
-        match self.answers {
-            Answers::Yes => return Ok(()),
-            Answers::Nobody => return Err(InstallError::Unanswered { question, flag: "--yes" }.into()),
-            Answers::Terminal => {}
+impl Answers {
+    /// Asks; an error unless the answer is yes.
+    pub(super) async fn ask(self, question: String) -> Result<(), Failure> {
+        match self {
+            Self::Yes => return Ok(()),
+            Self::Nobody => return Err(InstallError::Unanswered { question, flag: "--yes" }.into()),
+            Self::Terminal => {}
         }
         let asked = tokio::task::spawn_blocking(move || inquire::Confirm::new(&question).with_default(false).prompt());
         let answer = asked.await.map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;

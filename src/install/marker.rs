@@ -14,6 +14,32 @@ pub(super) const NAMESPACE: &str = "rsp-install";
 const ENVIRONMENT: &str = "rsp-install.lsst.io/environment";
 const FQDN: &str = "rsp-install.lsst.io/fqdn";
 const GENERATION: &str = "rsp-install.lsst.io/generation";
+const STANDING: &str = "rsp-install.lsst.io/standing";
+
+/// What a cluster is to its environment. There is one active cluster; only a rebuild makes another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its users are here.
+    Active,
+    /// Made by a rebuild, beside the active one.
+    Successor,
+    /// Another one has taken its place.
+    Replaced,
+}
+
+impl Standing {
+    const ALL: [(Self, &str); 3] =
+        [(Self::Active, "active"), (Self::Successor, "successor"), (Self::Replaced, "replaced")];
+
+    fn text(self) -> &'static str {
+        Self::ALL.iter().find(|(standing, _)| *standing == self).map_or("active", |(_, text)| text)
+    }
+
+    /// A mark that does not say it is an active cluster's.
+    fn of(text: &str) -> Self {
+        Self::ALL.iter().find(|(_, known)| *known == text).map_or(Self::Active, |(standing, _)| *standing)
+    }
+}
 
 /// What the mark says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +50,8 @@ pub struct Marker {
     pub fqdn: String,
     /// Counts the clusters that the environment has had, from 1.
     pub generation: u32,
+    /// What this cluster is to it.
+    pub standing: Standing,
 }
 
 impl Marker {
@@ -32,7 +60,8 @@ impl Marker {
         let Some(namespace) = cluster.get("v1", "Namespace", None, NAMESPACE).await? else { return Ok(None) };
         let annotation = |name: &str| namespace.annotations().get(name).cloned().unwrap_or_default();
         let generation = annotation(GENERATION).parse().unwrap_or(1);
-        Ok(Some(Self { environment: annotation(ENVIRONMENT), fqdn: annotation(FQDN), generation }))
+        let standing = Standing::of(&annotation(STANDING));
+        Ok(Some(Self { environment: annotation(ENVIRONMENT), fqdn: annotation(FQDN), generation, standing }))
     }
 
     /// Writes the mark.
@@ -42,6 +71,7 @@ impl Marker {
             "kind": "Namespace",
             "metadata": {"name": NAMESPACE, "annotations": {
                 ENVIRONMENT: self.environment, FQDN: self.fqdn, GENERATION: self.generation.to_string(),
+                STANDING: self.standing.text(),
             }},
         }))
         .map_err(|error| Failure::new(crate::error::Kind::Failed, error.to_string()))?;

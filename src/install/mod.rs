@@ -10,6 +10,7 @@ mod argocd_wait;
 mod chart;
 pub mod cluster;
 mod error;
+mod generation;
 mod guard;
 mod hand_off;
 mod marker;
@@ -18,6 +19,7 @@ mod operator_login;
 mod order;
 mod preflight;
 mod readiness;
+mod rebuild;
 mod record;
 mod reference;
 mod rotation;
@@ -35,11 +37,15 @@ mod workload;
 
 pub use applications::{ApplicationStatus, applications};
 pub use error::InstallError;
+pub use generation::{Retiring, retiring};
 pub use guard::{Answers, Door};
 pub use preflight::preflight;
+pub use rebuild::{LossKind, Rebuilt, Switch, rebuild};
 pub use record::InstallationRecord;
 pub use reference::{FileProblem, problem_of, problems};
-pub use rotation::{Finding as AccessFinding, Rotated, audit as audit_access, rotate as rotate_access};
+pub use rotation::{
+    Finding as AccessFinding, Rotated, audit as audit_access, revoke as revoke_access, rotate as rotate_access,
+};
 pub use site::{Options, Site};
 pub use source::Source;
 pub use vault_place::VaultPlace;

@@ -17,6 +17,10 @@ use std::time::Duration;
 /// VaultSecret objects of the vault-secrets-operator.
 pub(super) const VAULT_SECRET_API: &str = "ricoberger.de/v1alpha1";
 
+/// The secrets operator looks at everything once a minute: what has not become a Secret by then lacks something in Vault, and
+/// its words about that must not wait for the end of the run.
+const SECRETS_TIME: Duration = Duration::from_mins(4);
+
 /// Waits for one thing.
 pub(super) async fn wait_until(cluster: &Cluster, ready: &Ready, deadline: Deadline) -> Result<(), Failure> {
     match ready {
@@ -49,7 +53,7 @@ pub(super) async fn wait_for_secrets(
             resource("v1", "Secret"),
             Some(namespace),
             (&what, "made from VaultSecrets"),
-            deadline,
+            deadline.within(SECRETS_TIME),
             |seen| {
                 let present = |name: &&String| !seen.contains_key(&((*namespace).to_string(), (*name).clone()));
                 let missing: Vec<&str> = names.iter().filter(present).map(String::as_str).collect();

@@ -102,6 +102,17 @@ pub async fn rotate(site: &Site) -> Result<Rotated, Failure> {
     Ok(Rotated { role: role.clone(), issued, destroyed })
 }
 
+/// Destroys the SecretIDs that were issued for this cluster, because it goes. Others' are never touched.
+pub async fn revoke(site: &Site) -> Result<Vec<String>, Failure> {
+    let (access, _, _) = access(site).await?;
+    let mut destroyed = Vec::new();
+    for id in access.vault.secret_ids(&access.role).await?.into_iter().filter(|id| is_ours(id, &access)) {
+        access.vault.destroy_secret_id(&access.role, &id.accessor).await?;
+        destroyed.push(id.accessor);
+    }
+    Ok(destroyed)
+}
+
 /// Whether a SecretID was issued for this cluster.
 fn is_ours(id: &SecretIdInfo, access: &RoleAccess) -> bool {
     let mark = id.metadata.as_ref().and_then(|metadata| metadata.get(CLUSTER));

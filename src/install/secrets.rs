@@ -51,7 +51,15 @@ impl Step for SecretsStep {
         let Plan { waves } = session.plan()?;
         let numbered = waves.into_iter().enumerate();
         let change = |wave, write| SecretWrite { session: Arc::clone(session), wave, write };
-        Ok(numbered.flat_map(|(wave, writes)| writes.into_iter().map(move |write| change(wave, write))).collect())
+        let changes = numbered.flat_map(|(wave, writes)| writes.into_iter().map(move |write| change(wave, write)));
+        Ok(changes.filter(|change| !self.belongs_to_the_active_cluster(change)).collect())
+    }
+
+    fn left_alone(&self, session: &Arc<Session>) -> Vec<Described> {
+        let Ok(Plan { waves }) = session.plan() else { return Vec::new() };
+        let writes =
+            waves.into_iter().flatten().map(|write| SecretWrite { session: Arc::clone(session), wave: 0, write });
+        writes.filter(|change| self.belongs_to_the_active_cluster(change)).map(|change| change.describe()).collect()
     }
 
     async fn apply(&self, change: &SecretWrite, _run: &Run) -> Result<(), Failure> {
@@ -70,6 +78,13 @@ impl Step for SecretsStep {
             Err(SecretsError::Vault(VaultError::Denied { .. })) => read_only(&plan, run),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl SecretsStep {
+    /// A cluster that is made beside the active one adds what is missing; what is there is the active one's to change.
+    fn belongs_to_the_active_cluster(&self, change: &SecretWrite) -> bool {
+        self.0.is_successor && change.write.changes.iter().any(|change| change.before.is_some())
     }
 }
 

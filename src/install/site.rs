@@ -2,7 +2,8 @@
 
 use super::cluster::magnum::Magnum;
 use super::error::InstallError;
-use super::marker::Marker;
+use super::generation;
+use super::marker::{Marker, Standing};
 use super::snapshot::Snapshot;
 use super::source::Source;
 use crate::client::helm::Target;
@@ -33,6 +34,10 @@ pub struct Site {
     pub run: Run,
     /// What the command line adds.
     pub options: Options,
+    /// Which of the environment's clusters, from 1: a rebuild makes the next.
+    pub generation: u32,
+    /// Whether a rebuild makes this cluster beside the active one, whose secrets it must not change.
+    pub(super) is_successor: bool,
     magnum: Option<Arc<Magnum>>,
     source: OnceCell<Source>,
     contact: Mutex<Option<Contact>>,
@@ -52,15 +57,57 @@ pub struct Contact {
 }
 
 impl Site {
-    /// The place of a run.
-    pub fn new(loaded: Loaded, process: Process, run: Run, options: Options) -> Arc<Self> {
+    /// The place of a run: at the environment's active cluster, or where that will be.
+    pub async fn open(loaded: Loaded, process: Process, run: Run, options: Options) -> Result<Arc<Self>, Failure> {
+        generation::active(&Self::first(loaded, process, run, options)).await
+    }
+
+    /// The place of a command that needs the environment's Vault and no cluster: no cloud is asked where its cluster is.
+    pub async fn open_vault(
+        loaded: Loaded,
+        process: Process,
+        run: Run,
+        options: Options,
+    ) -> Result<Arc<Self>, Failure> {
+        let first = Self::first(loaded, process, run, options);
+        let in_sandbox = matches!(first.loaded.environment.cluster, Some(Declared::Sandbox(_)));
+        if in_sandbox { generation::active(&first).await } else { Ok(first) }
+    }
+
+    fn first(loaded: Loaded, process: Process, run: Run, options: Options) -> Arc<Self> {
+        Arc::new(Self::of_generation(loaded, process, run, options, 1))
+    }
+
+    /// At the cluster of this generation, whatever that is to the environment.
+    fn of_generation(loaded: Loaded, process: Process, run: Run, options: Options, generation: u32) -> Self {
         let (source, contact, snapshot) = (OnceCell::new(), Mutex::default(), Mutex::default());
-        let magnum = Magnum::for_environment(&process, &loaded.environment, &loaded.folder);
-        Arc::new(Self { loaded, process, run, options, magnum, source, contact, snapshot, target: Arc::default() })
+        let magnum = Magnum::of_generation(&process, &loaded.environment, &loaded.folder, generation);
+        let target = Arc::default();
+        let is_successor = false;
+        Self { loaded, process, run, options, generation, is_successor, magnum, source, contact, snapshot, target }
+    }
+
+    /// The same environment at its cluster of another generation.
+    pub async fn at_generation(&self, generation: u32) -> Arc<Self> {
+        Arc::new(self.other(generation).await)
+    }
+
+    /// The same environment at the cluster that a rebuild makes beside this one.
+    pub(super) async fn beside(&self, generation: u32) -> Arc<Self> {
+        Arc::new(Self { is_successor: true, ..self.other(generation).await })
+    }
+
+    async fn other(&self, generation: u32) -> Self {
+        let (loaded, process) = (self.loaded.clone(), self.process.clone());
+        let other = Self::of_generation(loaded, process, self.run.clone(), self.options.clone(), generation);
+        if let (Some(ours), Some(theirs)) = (&self.magnum, &other.magnum) {
+            theirs.take_over(ours).await;
+        }
+        other
     }
 
     /// The Magnum cluster, where that is what is declared.
-    pub(super) fn magnum(&self) -> Option<Arc<Magnum>> {
+    pub fn magnum(&self) -> Option<Arc<Magnum>> {
         self.magnum.clone()
     }
 
@@ -75,9 +122,14 @@ impl Site {
         self.source.get_or_try_init(open).await
     }
 
+    /// The settings of the environment's first sandbox.
+    pub(super) fn sandbox_settings(&self) -> Result<Settings, Failure> {
+        Ok(Settings::new(self.name(), &self.process)?)
+    }
+
     /// The sandbox of this environment.
     pub fn sandbox(&self) -> Result<Sandbox, Failure> {
-        let settings = Settings::new(self.name(), &self.process)?;
+        let settings = self.sandbox_settings()?.of_generation(self.generation);
         Ok(Sandbox::new(settings, self.process.clone(), self.run.outlet.events().clone(), self.run.deadline))
     }
 
@@ -107,6 +159,13 @@ impl Site {
                 wanted: self.name().to_owned(),
             }
             .into());
+        }
+        // What is declared as somebody's existing cluster may be one that was replaced meanwhile.
+        if let (Declared::Existing(_), Some(marker)) = (self.loaded.environment.cluster()?, &marker)
+            && marker.standing == Standing::Replaced
+        {
+            let (server, generation) = (identity.server, marker.generation);
+            return Err(InstallError::Replaced { server, generation }.into());
         }
         *kept = Some(Contact { cluster, identity, marker });
         Ok(kept.clone())

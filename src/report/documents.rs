@@ -3,7 +3,7 @@
 use crate::engine::{Outcome, PlannedChange, Requests, StepReport, Survey, UnknownStep};
 use crate::error::{Failure, Kind};
 use crate::install::cluster::magnum::retire::Retirement;
-use crate::install::{ApplicationStatus, FileProblem};
+use crate::install::{ApplicationStatus, FileProblem, Switch};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -61,12 +61,25 @@ pub struct InstallDocument {
     pub requests: Requests,
     /// Wall time, seconds.
     pub elapsed_seconds: f64,
+    /// In a rebuild: the way from the old cluster to the new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub switch: Option<Switch>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
 }
 
 impl InstallDocument {
+    /// The same of a rebuild: it is done when the new cluster is the active one.
+    #[must_use]
+    pub fn with_switch(mut self, switch: Option<Switch>) -> Self {
+        if self.result == RunResult::Converged && switch.as_ref().is_none_or(|switch| !switch.done) {
+            self.result = RunResult::Pending;
+        }
+        self.switch = switch;
+        self
+    }
+
     /// From what a run did.
     pub fn new(environment: &str, outcome: &Outcome, requests: Requests, elapsed_seconds: f64) -> Self {
         let result = match (&outcome.failure, outcome.left_alone.is_empty()) {
@@ -82,6 +95,7 @@ impl InstallDocument {
             steps: outcome.steps.clone(),
             requests,
             elapsed_seconds,
+            switch: None,
             error: outcome.failure.as_ref().map(Problem::from),
         }
     }

@@ -57,6 +57,26 @@ pub fn install(document: &InstallDocument) -> String {
     text
 }
 
+/// What a rebuild did, and what people do next.
+pub fn rebuild(document: &InstallDocument, generation: u32) -> String {
+    let mut text = install(document);
+    let Some(switch) = &document.switch else { return text };
+    let name = &document.environment;
+    if switch.done {
+        let _ =
+            writeln!(text, "cluster {generation} of {name} is the active one; next: rsp-install retire --env {name}");
+        return text;
+    }
+    let _ = writeln!(text, "cluster {generation} of {name} is ready, and waits beside the active one. Now:");
+    for (at, line) in switch.checklist.iter().enumerate() {
+        let _ = writeln!(text, "  {}. {line}", at + 1);
+    }
+    if let Some(patch) = &switch.patch {
+        let _ = writeln!(text, "\nThe patch:\n{patch}");
+    }
+    text
+}
+
 /// What an installation would do.
 pub fn plan(document: &PlanDocument) -> String {
     let mut text = changes("Would change:", &document.changes);

@@ -1,4 +1,4 @@
-//! The certificates and keys of the control plane; made once, kept in the state folder.
+//! The certificates and keys of the control plane; each made once, kept in the state folder.
 //!
 //! Every client has its own name, so that the audit log tells who wrote what.
 
@@ -25,30 +25,29 @@ pub(super) const CLIENTS: [(&str, &str, Option<&str>); 6] = [
 pub(super) struct Authority(Issuer<'static, KeyPair>);
 
 impl Authority {
-    /// The sandbox's authority, with everything that it signed for the control plane; made when it is not there.
+    /// The sandbox's authority, with everything that it signed for the control plane; what is not there is made. An
+    /// authority that somebody put there is taken: a control plane can stand behind a cluster whose CA is another's.
     pub(super) fn of(folder: &Folder) -> Result<Self, SandboxError> {
-        if let (Some(certificate), Some(key)) =
-            (folder.read("certificates/ca.crt")?, folder.read("certificates/ca.key")?)
-        {
-            return Self::kept(&certificate, &key);
-        }
-        let (authority, certificate, key) = Self::fresh()?;
+        let found = (folder.read("certificates/ca.crt")?, folder.read("certificates/ca.key")?);
+        let authority = if let (Some(certificate), Some(key)) = found {
+            Self::kept(&certificate, &key)?
+        } else {
+            let (authority, certificate, key) = Self::fresh()?;
+            folder.write("certificates/ca.key", key.as_bytes())?;
+            folder.write("certificates/ca.crt", certificate.as_bytes())?;
+            authority
+        };
         for name in ["server", "etcd-client"] {
-            let (certificate, key) = authority.server(name)?;
-            folder.write(&format!("certificates/{name}.crt"), certificate.as_bytes())?;
-            folder.write(&format!("certificates/{name}.key"), key.as_bytes())?;
+            sign(folder, name, || authority.server(name))?;
         }
         for (file, name, organisation) in CLIENTS {
-            let (certificate, key) = authority.client(name, organisation)?;
-            folder.write(&format!("certificates/{file}.crt"), certificate.as_bytes())?;
-            folder.write(&format!("certificates/{file}.key"), key.as_bytes())?;
+            sign(folder, file, || authority.client(name, organisation))?;
         }
-        let accounts = key_pair("service accounts")?;
-        folder.write("certificates/service-accounts.key", accounts.serialize_pem().as_bytes())?;
-        folder.write("certificates/service-accounts.pub", accounts.public_key_pem().as_bytes())?;
-        folder.write("certificates/ca.key", key.as_bytes())?;
-        // Last, because its presence says that all the others are there.
-        folder.write("certificates/ca.crt", certificate.as_bytes())?;
+        if folder.read("certificates/service-accounts.pub")?.is_none() {
+            let accounts = key_pair("service accounts")?;
+            folder.write("certificates/service-accounts.key", accounts.serialize_pem().as_bytes())?;
+            folder.write("certificates/service-accounts.pub", accounts.public_key_pem().as_bytes())?;
+        }
         Ok(authority)
     }
 
@@ -99,6 +98,20 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.issue(params, name)
     }
+}
+
+/// Makes a certificate that is not there yet. It is written after its key, so its presence says that both are there.
+fn sign(
+    folder: &Folder,
+    file: &str,
+    make: impl FnOnce() -> Result<(String, String), SandboxError>,
+) -> Result<(), SandboxError> {
+    if folder.read(&format!("certificates/{file}.crt"))?.is_some() {
+        return Ok(());
+    }
+    let (certificate, key) = make()?;
+    folder.write(&format!("certificates/{file}.key"), key.as_bytes())?;
+    folder.write(&format!("certificates/{file}.crt"), certificate.as_bytes())
 }
 
 fn named(name: &str, organisation: Option<&str>) -> CertificateParams {

@@ -33,6 +33,31 @@ impl Settings {
         let state = process.cache().join("sandbox").join(name);
         Ok(Self { name: name.to_owned(), state, tools: Tools::folder(process), program })
     }
+
+    /// The same environment's sandbox of a later generation, beside the first one.
+    #[must_use]
+    pub fn of_generation(mut self, generation: u32) -> Self {
+        if generation > 1 {
+            // No name has a dot, so no environment's own sandbox can be taken for it.
+            let name = format!("{}.{generation}", self.name);
+            self.state.set_file_name(&name);
+            self.name = name;
+        }
+        self
+    }
+
+    /// The generations whose state folders are there, rising.
+    pub fn generations(&self) -> Vec<u32> {
+        let entries = self.state.parent().and_then(|parent| std::fs::read_dir(parent).ok());
+        let names = entries.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let generation = |name: String| match name.strip_prefix(&self.name)? {
+            "" => Some(1),
+            rest => rest.strip_prefix('.')?.parse().ok(),
+        };
+        let mut found: Vec<u32> = names.filter_map(generation).collect();
+        found.sort_unstable();
+        found
+    }
 }
 
 /// What the daemon needs to know, handed over in a file: its arguments are for everybody to see.

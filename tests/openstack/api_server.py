@@ -2,7 +2,8 @@
 
 The hook of the Magnum driver: a real etcd and kube-apiserver for a cluster. Its client CA is the cluster's own, so the
 certificates that Magnum signs are good there. Nodes are registered as a kubelet and a cloud provider would: ready, with
-role, address and the id of their server. A cluster with the label local_api gets none.
+role, address and the id of their server. A cluster with the label local_api gets none; one with local_sandbox, whose value
+is the state folder of a running sandbox, gets that sandbox: it comes back with the cluster's CA in place of its own.
 """
 import json
 import os
@@ -47,8 +48,17 @@ def certificate(folder, name, subject, extensions=''):
                     '-extfile', path('.ext')], check=True, capture_output=True)
 
 
+def labels(folder):
+    return json.loads((folder / 'cluster.json').read_text()).get('labels', {})
+
+
 def create(folder):
-    if 'local_api' in json.loads((folder / 'cluster.json').read_text()).get('labels', {}):
+    if 'local_api' in labels(folder):
+        return
+    if 'local_sandbox' in labels(folder):
+        ports = json.loads((pathlib.Path(labels(folder)['local_sandbox']) / 'ports.json').read_text())
+        (folder / 'api_address').write_text('https://127.0.0.1:%d' % ports['apiServer'])
+        detached([sys.executable, __file__, 'sandbox', str(folder)], folder / 'hook.log')
         return
     port = free_port()
     (folder / 'api_address').write_text('https://127.0.0.1:%d' % port)
@@ -80,6 +90,23 @@ def run(folder):
     register(folder)
 
 
+def sandbox(folder):
+    """The sandbox comes back as the cluster: its data and ports stay, its certificates are the cluster's."""
+    state = pathlib.Path(labels(folder)['local_sandbox'])
+    program = os.environ['RSP_INSTALL_PROGRAM']
+    subprocess.run([program, 'sandbox', 'down', '--keep', '--state', str(state)], check=True)
+    certificates = state / 'certificates'
+    for old in [*certificates.glob('*.crt'), *certificates.glob('*.key')]:
+        if old.stem != 'service-accounts':
+            old.unlink()
+    subprocess.run(['openssl', 'pkcs8', '-topk8', '-nocrypt', '-in', str(folder / 'ca.key'), '-out',
+                    str(certificates / 'ca.key')], check=True)
+    (certificates / 'ca.crt').write_text((folder / 'ca.crt').read_text())
+    subprocess.run([program, 'sandbox', 'up', '--state', str(state)], check=True)
+    certificate(folder, 'admin', '/O=system:masters/CN=kubelet-of-the-tests')
+    register(folder)
+
+
 def register(folder):
     """Every node that there should be, and no other."""
     api = requests.Session()
@@ -100,11 +127,14 @@ def register(folder):
     for name, node in wanted.items():
         if name in there:
             continue
+        known = {'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64'}
         role = {'node-role.kubernetes.io/master': ''} if node['role'] == 'master' else {}
         spec = {'providerID': 'openstack:///' + node['server']}
-        body = {'apiVersion': 'v1', 'kind': 'Node', 'metadata': {'name': name, 'labels': role}, 'spec': spec}
+        body = {'apiVersion': 'v1', 'kind': 'Node', 'metadata': {'name': name, 'labels': known | role}, 'spec': spec}
         api.post(base + '/api/v1/nodes', json=body).raise_for_status()
+        room = {'cpu': '64', 'memory': '512Gi', 'pods': '1000', 'ephemeral-storage': '1Ti'}
         status = {'conditions': [{'type': 'Ready', 'status': 'True', 'reason': 'KubeletReady'}],
+                  'capacity': room, 'allocatable': room,
                   'addresses': [{'type': 'InternalIP', 'address': node['address']}]}
         api.patch(base + '/api/v1/nodes/%s/status' % name, json={'status': status},
                   headers={'Content-Type': 'application/merge-patch+json'}).raise_for_status()
@@ -130,4 +160,4 @@ def delete(folder):
 
 if __name__ == '__main__':
     {'create': create, 'update': update, 'delete': delete, 'run': run,
-     'register': register}[sys.argv[1]](pathlib.Path(sys.argv[2]))
+     'register': register, 'sandbox': sandbox}[sys.argv[1]](pathlib.Path(sys.argv[2]))

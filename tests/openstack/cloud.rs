@@ -40,6 +40,7 @@ fn start() -> Option<TestCloud> {
         .envs([("OSL_STATE", state.to_str().unwrap()), ("TOKEN_TTL", "60"), ("CLUSTER_DELAY", "1")])
         .env("OSL_PORT", port.to_string())
         .env("OSL_OWNER", std::process::id().to_string())
+        .env("RSP_INSTALL_PROGRAM", env!("CARGO_BIN_EXE_rsp-install"))
         .output()
         .unwrap();
     if !output.status.success() {

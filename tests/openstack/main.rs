@@ -6,4 +6,9 @@
 mod cloud;
 mod clusters;
 mod faults;
+mod installation;
 mod life;
+#[path = "../program/mod.rs"]
+mod program;
+#[path = "../sandbox_common/mod.rs"]
+mod sandbox_common;

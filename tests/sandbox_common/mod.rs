@@ -119,3 +119,30 @@ pub(crate) fn audit(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
+
+/// Writes of ours in the API server's audit log: not those of the sandbox's own parts.
+pub(crate) fn kubernetes_writes(info: &SandboxInfo) -> Vec<String> {
+    let ours = |event: &&Value| event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("rsp-install/"));
+    let reads = ["get", "list", "watch"];
+    let written = |event: &&Value| {
+        let dry = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun=All"));
+        !dry && !reads.contains(&event["verb"].as_str().unwrap_or_default())
+    };
+    let name = |event: &Value| format!("{} {}", event["verb"], event["requestURI"]);
+    let events = audit(&info.kubernetes_audit_log);
+    events.iter().filter(|event| event["stage"] == "ResponseComplete").filter(ours).filter(written).map(name).collect()
+}
+
+/// Writes in Vault's audit log: everything but reads and logins, of whoever.
+pub(crate) fn vault_writes(info: &SandboxInfo) -> Vec<String> {
+    let events = audit(&info.vault_audit_log);
+    let requests = events.iter().filter(|event| event["type"] == "request").map(|event| &event["request"]);
+    let written = |request: &&Value| {
+        let path = request["path"].as_str().unwrap_or_default();
+        let login = path == "auth/approle/login"
+            || path.starts_with("auth/token/renew")
+            || path.starts_with("auth/token/lookup");
+        !login && !["read", "list"].contains(&request["operation"].as_str().unwrap_or_default())
+    };
+    requests.filter(written).map(|request| format!("{} {}", request["operation"], request["path"])).collect()
+}

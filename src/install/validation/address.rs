@@ -17,22 +17,27 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The check; nothing on a sandbox, or while no Ingress has an address.
 pub(super) async fn check(site: &Site, fqdn: &str, ingresses: &[DynamicObject]) -> Option<Check> {
-    let wanted = addresses(ingresses);
-    if wanted.is_empty() || matches!(site.loaded.environment.cluster, Some(Declared::Sandbox(_))) {
+    let addresses = addresses(ingresses);
+    if addresses.is_empty() || matches!(site.loaded.environment.cluster, Some(Declared::Sandbox(_))) {
         return None;
     }
+    Some(Check::new(
+        "dns",
+        false,
+        wrong(fqdn, ingresses).await.into_iter(),
+        format!("{fqdn} is {}", listed(&addresses)),
+        "let the name's A record say the Ingress's address",
+    ))
+}
+
+/// Why the name does not lead to the Ingresses; nothing when it does.
+pub(in super::super) async fn wrong(fqdn: &str, ingresses: &[DynamicObject]) -> Option<String> {
     let resolved = match tokio::time::timeout(PATIENCE, tokio::net::lookup_host((fqdn, 443))).await {
         Ok(Ok(found)) => Ok(found.map(|address| address.ip()).collect()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("the resolver did not answer within {} s", PATIENCE.as_secs())),
     };
-    Some(Check::new(
-        "dns",
-        false,
-        wrong(fqdn, &wanted, resolved).into_iter(),
-        format!("{fqdn} is {}", listed(&wanted)),
-        "let the name's A record say the Ingress's address",
-    ))
+    compared(fqdn, &addresses(ingresses), resolved)
 }
 
 /// The addresses of all Ingresses. Load balancers that have names instead are not compared: those names move.
@@ -44,7 +49,7 @@ fn addresses(ingresses: &[DynamicObject]) -> BTreeSet<IpAddr> {
     ingresses.iter().flat_map(of).collect()
 }
 
-fn wrong(fqdn: &str, wanted: &BTreeSet<IpAddr>, resolved: Result<BTreeSet<IpAddr>, String>) -> Option<String> {
+fn compared(fqdn: &str, wanted: &BTreeSet<IpAddr>, resolved: Result<BTreeSet<IpAddr>, String>) -> Option<String> {
     match resolved {
         Ok(found) if found.is_disjoint(wanted) => {
             Some(format!("{fqdn} is {}, and the Ingresses are at {}", listed(&found), listed(wanted)))
@@ -69,10 +74,10 @@ mod tests {
     #[test]
     fn one_common_address_is_enough() {
         let wanted = set(&["192.0.2.7", "2001:db8::7"]);
-        assert_eq!(wrong("rsp.example.org", &wanted, Ok(set(&["192.0.2.7"]))), None);
-        let other = wrong("rsp.example.org", &wanted, Ok(set(&["192.0.2.8"]))).unwrap();
+        assert_eq!(compared("rsp.example.org", &wanted, Ok(set(&["192.0.2.7"]))), None);
+        let other = compared("rsp.example.org", &wanted, Ok(set(&["192.0.2.8"]))).unwrap();
         assert_eq!(other, "rsp.example.org is 192.0.2.8, and the Ingresses are at 192.0.2.7, 2001:db8::7");
-        assert!(wrong("rsp.example.org", &wanted, Err("no such host".into())).unwrap().contains("no such host"));
+        assert!(compared("rsp.example.org", &wanted, Err("no such host".into())).unwrap().contains("no such host"));
     }
 
     #[test]

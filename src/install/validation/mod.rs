@@ -2,7 +2,7 @@
 //!
 //! Checks are data: an id, what was found, a hint. A fatal one that does not hold makes the run fail; the others warn.
 
-mod address;
+pub(super) mod address;
 mod admin_password;
 mod objects;
 

@@ -6,7 +6,7 @@
 use super::credentials::{self, Kept, SigningRequest};
 use super::error::MagnumError;
 use super::preflight::{self, Checked};
-use super::wanted::Wanted;
+use super::wanted::{ENVIRONMENT_LABEL, Wanted};
 use super::{identify, patience};
 use crate::client::openstack::{Cluster, ClusterTemplate, Openstack};
 use crate::engine::Run;
@@ -28,6 +28,7 @@ pub struct Magnum {
     pub stall: Duration,
     process: Process,
     cloud: OnceCell<Openstack>,
+    listed: Mutex<Option<Vec<Cluster>>>,
     seen: Mutex<Option<(u64, Arc<Seen>)>>,
     signed: Mutex<Option<SecretValue>>,
 }
@@ -57,20 +58,44 @@ pub struct WayIn {
 impl Magnum {
     /// For an environment whose cluster is Magnum's. `folder` is where the environment file lies.
     pub fn for_environment(process: &Process, environment: &Environment, folder: &Path) -> Option<Arc<Self>> {
+        Self::of_generation(process, environment, folder, 1)
+    }
+
+    /// The same for a later cluster of the environment. It has its own kubeconfig: both clusters are needed for a while.
+    pub fn of_generation(
+        process: &Process,
+        environment: &Environment,
+        folder: &Path,
+        generation: u32,
+    ) -> Option<Arc<Self>> {
         let Some(Declared::Magnum(magnum)) = &environment.cluster else { return None };
-        let place = |path: &PathBuf| match (path.strip_prefix("~"), process.home()) {
-            (Ok(rest), Some(home)) => home.join(rest),
-            _ => process.directory.join(folder).join(path),
+        let place = |path: &PathBuf| {
+            let mut place = match (path.strip_prefix("~"), process.home()) {
+                (Ok(rest), Some(home)) => home.join(rest),
+                _ => process.directory.join(folder).join(path),
+            };
+            if let (2.., Some(name)) = (generation, place.file_name()) {
+                place.set_file_name(format!("{}-{generation}", name.to_string_lossy()));
+            }
+            place
         };
         let kubeconfig = magnum.kubeconfig.as_ref().map(place);
-        let wanted = Wanted { environment: environment.name.to_string(), magnum: magnum.clone() };
+        let wanted = Wanted::new(environment.name.as_str(), generation, magnum);
         Some(Arc::new(Self::new(process.clone(), wanted, kubeconfig, patience::STALL)))
     }
 
     /// With everything given.
     pub fn new(process: Process, wanted: Wanted, kubeconfig: Option<PathBuf>, stall: Duration) -> Self {
-        let (cloud, seen, signed) = (OnceCell::new(), Mutex::default(), Mutex::default());
-        Self { wanted, kubeconfig, stall, process, cloud, seen, signed }
+        let (cloud, listed, seen, signed) = (OnceCell::new(), Mutex::default(), Mutex::default(), Mutex::default());
+        Self { wanted, kubeconfig, stall, process, cloud, listed, seen, signed }
+    }
+
+    /// The generations of the environment's clusters. The first look at this cluster uses the same answer.
+    pub async fn generations(&self, run: &Run) -> Result<Vec<u32>, MagnumError> {
+        let clusters = self.cloud(run).await?.clusters().await?;
+        let generations = identify::generations(&self.wanted.environment, &clusters);
+        *self.listed.lock().await = Some(clusters);
+        Ok(generations)
     }
 
     /// The cloud; logged in once a run.
@@ -78,6 +103,15 @@ impl Magnum {
         let name = self.wanted.magnum.cloud.as_deref();
         let connect = || Openstack::connect(&self.process, name, &run.outlet, run.deadline);
         Ok(self.cloud.get_or_try_init(connect).await?)
+    }
+
+    /// Uses the login and the list that another object of the same environment already has.
+    pub async fn take_over(&self, other: &Self) {
+        if let Some(cloud) = other.cloud.get() {
+            // Fails only where there is a login already, which is as good.
+            let _ = self.cloud.set(cloud.clone());
+        }
+        *self.listed.lock().await = other.listed.lock().await.take();
     }
 
     /// What is there.
@@ -97,6 +131,13 @@ impl Magnum {
         *self.seen.lock().await = None;
     }
 
+    /// Whether the cluster carries the mark that we put into its create call.
+    pub async fn is_ours(&self, run: &Run) -> Result<bool, MagnumError> {
+        let seen = self.look(run).await?;
+        let mark = seen.cluster.as_ref().and_then(|cluster| cluster.labels.get(ENVIRONMENT_LABEL));
+        Ok(mark == Some(&self.wanted.environment))
+    }
+
     /// The kubeconfig, if there is a cluster to go to.
     pub async fn kubeconfig(&self, run: &Run) -> Result<Option<SecretValue>, MagnumError> {
         Ok(self.look(run).await?.access.as_ref().map(|access| access.kubeconfig.clone()))
@@ -104,7 +145,9 @@ impl Magnum {
 
     async fn ask(&self, run: &Run) -> Result<Seen, MagnumError> {
         let cloud = self.cloud(run).await?;
-        let (clusters, templates) = tokio::try_join!(cloud.clusters(), cloud.cluster_templates())?;
+        let listed = self.listed.lock().await.take();
+        let clusters = async { if let Some(listed) = listed { Ok(listed) } else { cloud.clusters().await } };
+        let (clusters, templates) = tokio::try_join!(clusters, cloud.cluster_templates())?;
         let template = identify::template(&self.wanted, cloud.cloud(), &templates)?;
         let Some(found) = identify::cluster(&self.wanted, &clusters)? else {
             let checks = Some(preflight::check(cloud, &self.wanted, &template).await?);

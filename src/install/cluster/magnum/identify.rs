@@ -3,14 +3,17 @@
 //! Our mark counts before the name: names are neither unique nor ours alone. A cluster on its way out is not there.
 
 use super::error::MagnumError;
-use super::wanted::{ENVIRONMENT_LABEL, Wanted};
+use super::wanted::{ENVIRONMENT_LABEL, GENERATION_LABEL, Wanted};
 use crate::client::openstack::{Cluster, ClusterTemplate};
 
 /// The environment's cluster among all that the project has.
 pub fn cluster<'a>(wanted: &Wanted, all: &'a [Cluster]) -> Result<Option<&'a Cluster>, MagnumError> {
     let there = || all.iter().filter(|cluster| !cluster.status.deleting());
     let mark = |cluster: &Cluster| cluster.labels.get(ENVIRONMENT_LABEL).cloned();
-    let marked: Vec<_> = there().filter(|cluster| mark(cluster).as_ref() == Some(&wanted.environment)).collect();
+    let ours = |cluster: &&Cluster| {
+        mark(cluster).as_ref() == Some(&wanted.environment) && generation(cluster) == wanted.generation
+    };
+    let marked: Vec<_> = there().filter(ours).collect();
     if let Some(one) = only(&marked, "cluster", &wanted.magnum.name)? {
         return Ok(Some(one));
     }
@@ -20,6 +23,20 @@ pub fn cluster<'a>(wanted: &Wanted, all: &'a [Cluster]) -> Result<Option<&'a Clu
         Some(owner) => Err(MagnumError::Foreign { name: one.name.clone(), uuid: one.uuid.clone(), owner }),
         None => Ok(Some(one)),
     }
+}
+
+/// The generations of the environment's clusters, rising; one that carries no mark is not counted.
+pub fn generations(environment: &str, all: &[Cluster]) -> Vec<u32> {
+    let ours = |cluster: &&Cluster| cluster.labels.get(ENVIRONMENT_LABEL).is_some_and(|found| found == environment);
+    let there = all.iter().filter(|cluster| !cluster.status.deleting());
+    let mut found: Vec<u32> = there.filter(ours).map(generation).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn generation(cluster: &Cluster) -> u32 {
+    cluster.labels.get(GENERATION_LABEL).and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 fn only<'a>(found: &[&'a Cluster], what: &'static str, name: &str) -> Result<Option<&'a Cluster>, MagnumError> {
@@ -84,6 +101,19 @@ mod tests {
         assert_eq!(found(&all).unwrap().as_deref(), Some("2"));
         assert_eq!(found(&all[..1]).unwrap().as_deref(), Some("1"));
         assert_eq!(found(&all[2..]).unwrap(), None, "a common prefix of the name means nothing");
+    }
+
+    #[test]
+    fn a_rebuilt_environment_has_clusters_of_two_generations() {
+        let mut second = cluster_of("2", "stv-2", "CREATE_COMPLETE", Some("roe"));
+        second.labels.insert(GENERATION_LABEL.to_owned(), "2".to_owned());
+        let all = [cluster_of("1", "stv", "CREATE_COMPLETE", Some("roe")), second];
+        assert_eq!(generations("roe", &all), [1, 2]);
+        assert_eq!(found(&all).unwrap().as_deref(), Some("1"));
+        let next = Wanted::new("roe", 2, &wanted("").magnum);
+        assert_eq!(next.magnum.name, "stv-2");
+        assert_eq!(cluster(&next, &all).unwrap().map(|one| one.uuid.as_str()), Some("2"));
+        assert_eq!(next.new_cluster("uuid", "run").labels[GENERATION_LABEL], "2");
     }
 
     #[test]

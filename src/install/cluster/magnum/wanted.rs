@@ -6,6 +6,9 @@ use crate::environment::{Labels, MagnumCluster, OpenPort, PortRule};
 /// The label that says whose cluster it is. It is in the create call itself, so that no crash can come between.
 pub const ENVIRONMENT_LABEL: &str = "rsp_install_environment";
 
+/// The label that counts the environment's clusters; the first has none.
+pub const GENERATION_LABEL: &str = "rsp_install_generation";
+
 /// The label that says which run asked for it: a lost answer is looked up by it.
 pub const RUN_LABEL: &str = "rsp_install_run";
 
@@ -20,7 +23,9 @@ pub const WORLD: &str = "0.0.0.0/0";
 pub struct Wanted {
     /// The environment's name.
     pub environment: String,
-    /// The file's section.
+    /// Which of the environment's clusters, from 1.
+    pub generation: u32,
+    /// The file's section; its name is that of this generation.
     pub magnum: MagnumCluster,
 }
 
@@ -34,6 +39,15 @@ pub struct NodeLimits {
 }
 
 impl Wanted {
+    /// The environment's cluster of a generation. Later ones have the number after the name: `stv-rsp-cluster-2`.
+    pub fn new(environment: &str, generation: u32, magnum: &MagnumCluster) -> Self {
+        let mut magnum = magnum.clone();
+        if generation > 1 {
+            magnum.name = format!("{}-{generation}", magnum.name);
+        }
+        Self { environment: environment.to_owned(), generation, magnum }
+    }
+
     /// Labels as the file has them, without our own.
     pub fn labels(&self) -> &Labels {
         &self.magnum.labels
@@ -62,6 +76,9 @@ impl Wanted {
         let mut labels = magnum.labels.clone();
         labels.insert(ENVIRONMENT_LABEL.to_owned(), self.environment.clone());
         labels.insert(RUN_LABEL.to_owned(), run.to_owned());
+        if self.generation > 1 {
+            labels.insert(GENERATION_LABEL.to_owned(), self.generation.to_string());
+        }
         NewCluster {
             name: magnum.name.clone(),
             cluster_template_id: template.to_owned(),
@@ -88,7 +105,7 @@ pub(super) mod tests {
 
     pub(in super::super) fn wanted(more: &str) -> Wanted {
         let text = format!("{{name: stv, template: t, keypair: k, nodes: 2, {more}}}");
-        Wanted { environment: "roe".into(), magnum: serde_saphyr::from_str(&text).unwrap() }
+        Wanted::new("roe", 1, &serde_saphyr::from_str(&text).unwrap())
     }
 
     #[test]
