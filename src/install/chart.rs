@@ -44,8 +44,8 @@ pub(super) enum ChartChange {
     Hook(Box<Hook>),
     /// An object is applied.
     Apply {
-        /// What it should be.
-        object: Box<DynamicObject>,
+        /// What it should be. Definitions are large: they are never copied.
+        object: Arc<DynamicObject>,
         /// How it differs.
         difference: Difference,
     },
@@ -63,8 +63,8 @@ impl Describe for ChartChange {
 
 /// What differs.
 pub(super) struct ChartState {
-    definitions: Vec<(DynamicObject, Difference)>,
-    objects: Vec<(DynamicObject, Difference)>,
+    definitions: Vec<(Arc<DynamicObject>, Difference)>,
+    objects: Vec<(Arc<DynamicObject>, Difference)>,
     hooks: Vec<Hook>,
 }
 
@@ -103,8 +103,8 @@ impl Step for ChartStep {
     }
 
     fn plan(&self, observed: &ChartState) -> Result<Vec<ChartChange>, Failure> {
-        let apply = |list: &[(DynamicObject, Difference)]| -> Vec<ChartChange> {
-            let changes = list.iter().map(|(object, difference)| (Box::new(object.clone()), *difference));
+        let apply = |list: &[(Arc<DynamicObject>, Difference)]| -> Vec<ChartChange> {
+            let changes = list.iter().map(|(object, difference)| (Arc::clone(object), *difference));
             changes.map(|(object, difference)| ChartChange::Apply { object, difference }).collect()
         };
         let hooks = |event: HookEvent| {
@@ -196,11 +196,11 @@ fn kind_of(object: &DynamicObject) -> &str {
 async fn differences(
     cluster: &Cluster,
     objects: Vec<DynamicObject>,
-) -> Result<Vec<(DynamicObject, Difference)>, Failure> {
+) -> Result<Vec<(Arc<DynamicObject>, Difference)>, Failure> {
     let compared = futures::stream::iter(objects).map(|object| async move {
         let object = cluster.placed(&object).await?;
         let difference = cluster.difference(&object).await?;
-        Ok::<_, Failure>(difference.map(|difference| (object, difference)))
+        Ok::<_, Failure>(difference.map(|difference| (Arc::new(object), difference)))
     });
     compared.buffered(IN_FLIGHT).try_filter_map(|found| async move { Ok(found) }).try_collect().await
 }
@@ -222,10 +222,9 @@ async fn run_hook(cluster: &Cluster, hook: &Hook, deadline: Deadline) -> Result<
 /// Waits until the server serves a new kind.
 async fn established(cluster: &Cluster, definition: &DynamicObject, deadline: Deadline) -> Result<(), Failure> {
     let name = definition.name_any();
-    let what = object_name(definition);
     let kind = resource("apiextensions.k8s.io/v1", "CustomResourceDefinition");
-    let wait = cluster.wait_for(kind, None, (&what, "Established"), deadline, |seen| {
-        let Some(found) = seen.get(&(String::new(), name.clone())) else {
+    let wait = cluster.wait_for_one(kind, (None, &name), "Established", deadline, |live| {
+        let Some(found) = live else {
             return Verdict::NotYet("it is not there yet".into());
         };
         let status =

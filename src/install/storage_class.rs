@@ -182,11 +182,10 @@ async fn prove(cluster: &Cluster, class: &str, deadline: Deadline) -> Result<(),
     }))
     .map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
     let made = cluster.apply(&claim, Difference::Missing).await?;
-    let what = format!("PersistentVolumeClaim {NAMESPACE}/{name}");
     let kind = resource("v1", "PersistentVolumeClaim");
-    let bound = cluster.wait_for(kind, Some(NAMESPACE), (&what, "Bound"), deadline.within(PROOF_TIME), |seen| {
-        let claim = seen.get(&(NAMESPACE.to_owned(), name.clone()));
-        match claim.and_then(|claim| claim.data.pointer("/status/phase")).and_then(serde_json::Value::as_str) {
+    let deadline = deadline.within(PROOF_TIME);
+    let bound = cluster.wait_for_one(kind, (Some(NAMESPACE), &name), "Bound", deadline, |live| {
+        match live.and_then(|claim| claim.data.pointer("/status/phase")).and_then(serde_json::Value::as_str) {
             Some("Bound") => Verdict::Done,
             Some("Lost") => Verdict::Never("its volume is lost".into()),
             Some(phase) => Verdict::NotYet(format!("it is {phase}")),

@@ -1,6 +1,6 @@
 //! When workloads are there: Deployments, `StatefulSet`s and `DaemonSet`s rolled out, Jobs completed.
 
-use crate::client::kubernetes::{Cluster, KubernetesError, Verdict, object_name, resource};
+use crate::client::kubernetes::{Cluster, KubernetesError, Verdict, resource};
 use crate::engine::Deadline;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
@@ -36,10 +36,9 @@ pub(super) async fn wait_for_rollout(
     name: &str,
     deadline: Deadline,
 ) -> Result<(), KubernetesError> {
-    let what = format!("{kind} {namespace}/{name}");
-    let key = (namespace.to_owned(), name.to_owned());
-    let wait = cluster.wait_for(resource("apps/v1", kind), Some(namespace), (&what, "rolled out"), deadline, |seen| {
-        seen.get(&key).map_or_else(|| Verdict::NotYet("it is not there yet".into()), rolled_out)
+    let place = (Some(namespace), name);
+    let wait = cluster.wait_for_one(resource("apps/v1", kind), place, "rolled out", deadline, |live| {
+        live.map_or_else(|| Verdict::NotYet("it is not there yet".into()), rolled_out)
     });
     wait.await
 }
@@ -50,11 +49,11 @@ pub(super) async fn wait_for_job(
     job: &DynamicObject,
     deadline: Deadline,
 ) -> Result<(), KubernetesError> {
-    let key = (job.namespace().unwrap_or_default(), job.name_any());
-    let what = object_name(job);
+    let (namespace, name) = (job.namespace().unwrap_or_default(), job.name_any());
+    let place = (Some(namespace.as_str()), name.as_str());
     let mut was_there = false;
-    let wait = cluster.wait_for(resource("batch/v1", "Job"), Some(&key.0), (&what, "complete"), deadline, |seen| {
-        let Some(job) = seen.get(&key) else {
+    let wait = cluster.wait_for_one(resource("batch/v1", "Job"), place, "complete", deadline, |live| {
+        let Some(job) = live else {
             // One with a time to live goes by itself once it has ended.
             return if was_there { Verdict::Done } else { Verdict::NotYet("it is not there yet".into()) };
         };

@@ -25,6 +25,13 @@ pub enum Verdict {
 /// Objects of a kind by namespace and name, as far as the watch has told.
 pub(super) type Seen = BTreeMap<(String, String), DynamicObject>;
 
+/// What is watched.
+struct Watch<'a> {
+    kind: ApiResource,
+    namespace: Option<&'a str>,
+    config: watcher::Config,
+}
+
 impl Cluster {
     /// Watches a kind until `judge` is content with its objects. `what` and `condition` are for people.
     pub async fn wait_for(
@@ -33,10 +40,37 @@ impl Cluster {
         namespace: Option<&str>,
         (what, condition): (&str, &str),
         deadline: Deadline,
+        judge: impl FnMut(&Seen) -> Verdict,
+    ) -> Result<(), KubernetesError> {
+        let watch = Watch { kind, namespace, config: watcher::Config::default() };
+        self.watch(watch, (what, condition), deadline, judge).await
+    }
+
+    /// Watches one object, which need not be there yet, until `judge` is content with it. No other is sent to us.
+    pub async fn wait_for_one(
+        &self,
+        kind: ApiResource,
+        (namespace, name): (Option<&str>, &str),
+        condition: &str,
+        deadline: Deadline,
+        mut judge: impl FnMut(Option<&DynamicObject>) -> Verdict,
+    ) -> Result<(), KubernetesError> {
+        let place = namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
+        let what = format!("{} {place}", kind.kind);
+        let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let judge = |seen: &Seen| judge(seen.values().next());
+        self.watch(Watch { kind, namespace, config }, (&what, condition), deadline, judge).await
+    }
+
+    async fn watch(
+        &self,
+        Watch { kind, namespace, config }: Watch<'_>,
+        (what, condition): (&str, &str),
+        deadline: Deadline,
         mut judge: impl FnMut(&Seen) -> Verdict,
     ) -> Result<(), KubernetesError> {
         let begun = Instant::now();
-        let stream = watcher(self.api(&kind, namespace), watcher::Config::default());
+        let stream = watcher(self.api(&kind, namespace), config);
         pin_mut!(stream);
         let (mut seen, mut next, mut reason) = (Seen::new(), Seen::new(), String::new());
         loop {
