@@ -7,24 +7,16 @@ mod sandbox_common;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use program::{Program, mini_phalanx};
+use program::{Down, in_sandbox};
 use rsp_install::client::vault::{Login, Vault};
 use rsp_install::engine::Outlet;
 use rsp_install::sandbox::SandboxInfo;
 use rsp_install::secret_value::SecretValue;
 use sandbox_common::client;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 const NAMESPACE: &str = "vault-secrets-operator";
-
-struct Down<'a>(&'a Program);
-impl Drop for Down<'_> {
-    fn drop(&mut self) {
-        self.0.call(&["sandbox", "down"]);
-    }
-}
 
 fn root(info: &SandboxInfo) -> Vault {
     let token = std::fs::read_to_string(&info.vault_token_file).unwrap();
@@ -41,13 +33,7 @@ async fn installed(secrets: &Api<Secret>) -> (String, SecretValue) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_never_fails_a_login_and_ends_with_one_secret_id() {
-    let Some(repository) = mini_phalanx() else { return };
-    let text =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("environments/sandbox.yaml")).unwrap();
-    let program = Program::new(&[("sandbox", text.replace("../target/phalanx", repository.to_str().unwrap()))]);
-    if program.tools().is_none() {
-        return;
-    }
+    let Some(program) = in_sandbox() else { return };
     let _ = rustls::crypto::ring::default_provider().install_default();
     let _down = Down(&program);
     for step in ["cluster", "secrets", "vaultCredentials", "secretsOperator"] {

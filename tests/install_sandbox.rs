@@ -7,7 +7,7 @@ mod sandbox_common;
 
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
-use program::{Program, Said, fits, mini_phalanx, said};
+use program::{Down, Program, Said, fits, mini_phalanx, said, sandbox_file};
 use rsp_install::client::kubernetes::resource;
 use rsp_install::sandbox::SandboxInfo;
 use sandbox_common::{client, kubernetes_writes, vault, vault_writes};
@@ -17,10 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// The program with the sandbox's environment file, and a helm that writes down how it was called.
 fn sandbox_program(repository: &Path) -> Option<Program> {
-    let text =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("environments/sandbox.yaml")).unwrap();
-    let text = text.replace("../target/phalanx", repository.to_str().unwrap());
-    let program = Program::new(&[("sandbox", text)]);
+    let program = Program::new(&[("sandbox", sandbox_file(repository))]);
     let helm = program.tools()?.join("helm");
     let (bin, log) = (program.path().join("bin"), program.path().join("helm-calls"));
     std::fs::create_dir(&bin).unwrap();
@@ -39,17 +36,6 @@ fn call(program: &Program, arguments: &[&str]) -> Said {
     let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).unwrap().to_owned();
     command.env("PATH", format!("{}:{}", program.path().join("bin").display(), path.to_str().unwrap()));
     said(&command.output().unwrap())
-}
-
-/// Takes the sandbox down however the test ends.
-struct Down<'a>(&'a Program);
-impl Drop for Down<'_> {
-    fn drop(&mut self) {
-        let said = self.0.call(&["sandbox", "down"]);
-        if said.code != Some(0) {
-            eprintln!("{}", said.stderr);
-        }
-    }
 }
 
 fn info(program: &Program) -> SandboxInfo {

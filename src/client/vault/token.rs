@@ -1,10 +1,11 @@
-//! Our token: what it is, and how it is kept alive in a long run.
+//! Our token: what it is, what it may do, and how it is kept alive in a long run.
 
 use super::answer::Envelope;
 use super::http::Request;
 use super::{Vault, VaultError};
 use crate::engine::System;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -38,6 +39,16 @@ impl Vault {
         reply.read::<Envelope<TokenInfo>>("GET auth/token/lookup-self")?.map(|envelope| envelope.data).ok_or_else(
             || VaultError::BadAnswer { call: "GET auth/token/lookup-self".into(), message: "nothing there".into() },
         )
+    }
+
+    /// What our token may do at each of these paths: `read`, `create`, `update`, `root`, `deny` ... It changes nothing
+    /// that is stored: it counts as a read.
+    pub async fn capabilities(&self, paths: &[String]) -> Result<BTreeMap<String, Vec<String>>, VaultError> {
+        self.0.outlet.counters().read(System::Vault);
+        let body = serde_json::json!({ "paths": paths });
+        let reply = self.send(Request::post(vec!["sys", "capabilities-self"], &body)).await?;
+        let answer = reply.read::<Envelope<BTreeMap<String, Vec<String>>>>("POST sys/capabilities-self")?;
+        Ok(answer.map(|envelope| envelope.data).unwrap_or_default())
     }
 
     /// Renews our token now. It changes nothing that is stored: it counts as a read.
