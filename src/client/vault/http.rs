@@ -118,7 +118,7 @@ impl Vault {
         match status {
             StatusCode::SERVICE_UNAVAILABLE if says("sealed") => VaultError::Sealed { address: self.address() },
             StatusCode::FORBIDDEN if says("invalid token") => VaultError::TokenExpired { call },
-            StatusCode::FORBIDDEN => VaultError::Denied { call },
+            StatusCode::FORBIDDEN if !says("invalid accessor") => VaultError::Denied { call },
             _ => VaultError::Refused { call, status: status.as_u16(), errors, retry_after },
         }
     }
