@@ -3,11 +3,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod vault_common;
+#[path = "program/watch.rs"]
+mod watch;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use vault_common::Server;
+use vault_common::gateway::Gateway;
 use vault_common::place::{Place, document, history};
+use watch::{Seen, Watch};
 
 #[tokio::test]
 async fn killed_at_any_write_the_next_sync_finishes_and_every_secret_had_one_value() {
@@ -45,10 +54,12 @@ async fn killed_at_any_write_the_next_sync_finishes_and_every_secret_had_one_val
 }
 
 #[tokio::test]
-async fn no_value_shows_in_any_output_file_or_event() {
+async fn no_value_shows_in_any_output_file_event_or_child() {
     let Some(server) = Server::start("secret").await else { return };
     let place = Place::new(&server);
-    let mut shown = Vec::new();
+    let temporary = place.folder.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let (mut shown, watch) = (Vec::new(), Watch::start(place.folder.path()));
     for arguments in [
         vec!["audit", "--static", "static.yaml"],
         vec!["sync", "--static", "static.yaml"],
@@ -56,27 +67,59 @@ async fn no_value_shows_in_any_output_file_or_event() {
         vec!["audit"],
         vec!["template"],
     ] {
-        let output = place.run("secret/canary/e", &arguments);
-        shown.extend([output.stdout, output.stderr]);
+        let output = place.command("secret/canary/e", &arguments).env("TMPDIR", &temporary).output().unwrap();
+        shown.extend([("standard output".to_owned(), output.stdout), ("standard error".to_owned(), output.stderr)]);
     }
+    let Seen { children, mut files } = watch.end();
     let history = history(&server, "canary/e").await;
     assert!(history["b/made"].len() == 2, "regenerated once");
-    for file in ["events.json", "environments/e.yaml"] {
-        shown.push(std::fs::read(place.folder.path().join(file)).unwrap());
-    }
-    files_below(&place.folder.path().join("cache"), &mut shown);
-    for value in history.values().flatten().chain([&server.root]) {
-        for text in &shown {
-            assert!(!String::from_utf8_lossy(text).contains(value.as_str()), "a value of a secret shows");
+    assert!(children.keys().any(|process| process.contains("rsp-install")), "the watch saw nothing");
+    let given = files.remove(&place.folder.path().join("static.yaml")).unwrap();
+    assert!(given.contains("canary-static"));
+    assert!(files.contains_key(&place.folder.path().join("events.json")));
+    let texts = shown.into_iter().map(|(place, bytes)| (place, String::from_utf8_lossy(&bytes).into_owned()));
+    let files = files.into_iter().map(|(path, text)| (path.display().to_string(), text));
+    for (place, text) in texts.chain(files).chain(children) {
+        for value in history.values().flatten().chain([&server.root]) {
+            assert!(!text.contains(value.as_str()), "a value of a secret is in {place}");
         }
     }
 }
 
-fn files_below(folder: &Path, contents: &mut Vec<Vec<u8>>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files_below(&path, contents) } else { contents.push(std::fs::read(path).unwrap()) }
+/// Starts a command that may dump its memory as far as others are concerned, in this folder.
+fn dumping(command: &Command, folder: &Path) -> Child {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -c unlimited; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(folder);
+    shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn crashed(child: &mut Child) -> bool {
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGABRT).unwrap();
+    child.wait().unwrap().core_dumped()
+}
+
+#[tokio::test]
+async fn a_crash_leaves_no_memory_behind() {
+    let Some(server) = Server::start("secret").await else { return };
+    let gateway = Gateway::open(&server.address, None, Duration::from_secs(30));
+    let place = Place::new(&server).with(&gateway.address, &[("VAULT_TOKEN", &server.root)]);
+    let other = tempfile::tempdir().unwrap();
+    let mut sleep = Command::new("sleep");
+    let mut sleep = dumping(sleep.arg("60"), other.path());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    if !crashed(&mut sleep) {
+        eprintln!("SKIPPED: this system writes no core dumps at all");
+        return;
     }
+    let mut program =
+        dumping(&place.command("secret/crash/e", &["sync", "--static", "static.yaml"]), place.folder.path());
+    let begun = Instant::now();
+    while gateway.sent().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it never asks Vault");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!crashed(&mut program), "it wrote its memory to a file");
 }
 
 #[tokio::test]
