@@ -107,6 +107,7 @@ async fn a_rotation_never_fails_a_login_and_ends_with_one_secret_id() {
     let again = program.call(&INSTALL).json();
     assert_eq!(again["changes"], json!([]), "after a rotation there is nothing to install: {again}");
     an_installation_notices_an_operator_that_runs_with_an_earlier_login(&program, &info, &vault).await;
+    a_given_secret_id_is_installed_as_it_is(&program, &info, &vault).await;
 }
 
 async fn an_installation_notices_an_operator_that_runs_with_an_earlier_login(
@@ -141,6 +142,27 @@ async fn an_installation_notices_an_operator_that_runs_with_an_earlier_login(
         }
     }
     assert!(kills >= 3, "{kills}");
+}
+
+async fn a_given_secret_id_is_installed_as_it_is(program: &Program, info: &SandboxInfo, vault: &Vault) {
+    let (role_id, _) = installed(&Api::namespaced(client(info).await, NAMESPACE)).await;
+    let new = vault.new_secret_id("sandbox", &BTreeMap::new()).await.unwrap();
+    program.write("role-id", &format!("{role_id}\n"));
+    program.write("secret-id", new.id.expose());
+    let with = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = program.command(arguments);
+        command.envs(variables.iter().map(|(name, file)| (*name, program.path().join(file))));
+        said(&command.output().unwrap())
+    };
+    let files = [("VAULT_ROLE_ID_FILE", "role-id"), ("VAULT_SECRET_ID_FILE", "secret-id")];
+    let changes = with(&files, &INSTALL).json()["changes"].clone();
+    let object = format!("Secret {NAMESPACE}/vault-credentials with the given credentials");
+    assert_eq!((changes.as_array().unwrap().len(), &changes[0]["object"]), (1, &json!(object)), "{changes}");
+    let now = installed(&Api::namespaced(client(info).await, NAMESPACE)).await;
+    assert!(now.0 == role_id && now.1 == new.id);
+    assert_eq!(with(&files, &INSTALL).json()["changes"], json!([]));
+    with(&files, &["access", "rotate", "--env", "sandbox"]).expect(2);
+    with(&files[..1], &INSTALL).expect(2);
 }
 
 /// The miniature phalanx whose operator reads a token from a Secret of another name.
