@@ -98,6 +98,14 @@ impl Process {
     }
 }
 
+/// Our memory and environment hold secrets: a crash must not write them to a file, and other processes of the same user
+/// must not read them. A system that refuses is no reason to stop.
+pub fn keep_memory_to_ourselves() {
+    let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
+}
+
 #[cfg(test)]
 impl Process {
     /// A process with nothing but these variables, in an empty temporary place.
@@ -114,6 +122,14 @@ impl Process {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn memory_is_neither_dumped_nor_read_by_others() {
+        keep_memory_to_ourselves();
+        assert_eq!(nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_CORE), Ok((0, 0)));
+        assert_eq!(nix::sys::prctl::get_dumpable(), Ok(false));
+    }
 
     #[test]
     fn a_credential_comes_from_the_variable_else_from_its_file() {

@@ -4,26 +4,27 @@
 
 mod program;
 mod sandbox_common;
+#[path = "program/watch.rs"]
+mod watch;
 
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
-use program::{Program, Said, fits, mini_phalanx, said};
+use program::{Down, Program, Said, fits, mini_phalanx, said, sandbox_file};
 use rsp_install::client::kubernetes::resource;
 use rsp_install::sandbox::SandboxInfo;
-use sandbox_common::{client, kubernetes_writes, vault, vault_writes};
+use sandbox_common::{client, kubernetes_writes, processes_of, vault, vault_writes};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use watch::{Seen, Watch, files_below};
 
 /// The program with the sandbox's environment file, and a helm that writes down how it was called.
 fn sandbox_program(repository: &Path) -> Option<Program> {
-    let text =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("environments/sandbox.yaml")).unwrap();
-    let text = text.replace("../target/phalanx", repository.to_str().unwrap());
-    let program = Program::new(&[("sandbox", text)]);
+    let program = Program::new(&[("sandbox", sandbox_file(repository))]);
     let helm = program.tools()?.join("helm");
     let (bin, log) = (program.path().join("bin"), program.path().join("helm-calls"));
     std::fs::create_dir(&bin).unwrap();
+    std::fs::create_dir(program.path().join("tmp")).unwrap();
     let script = format!(
         "#!/bin/sh\n{{ printf '%s\\n' \"$@\"; env; }} >>'{}'\nexec '{}' \"$@\"\n",
         log.display(),
@@ -38,18 +39,9 @@ fn call(program: &Program, arguments: &[&str]) -> Said {
     let mut command = program.command(arguments);
     let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).unwrap().to_owned();
     command.env("PATH", format!("{}:{}", program.path().join("bin").display(), path.to_str().unwrap()));
+    // Whatever is written for a moment is written where it is watched for.
+    command.env("TMPDIR", program.path().join("tmp"));
     said(&command.output().unwrap())
-}
-
-/// Takes the sandbox down however the test ends.
-struct Down<'a>(&'a Program);
-impl Drop for Down<'_> {
-    fn drop(&mut self) {
-        let said = self.0.call(&["sandbox", "down"]);
-        if said.code != Some(0) {
-            eprintln!("{}", said.stderr);
-        }
-    }
 }
 
 fn info(program: &Program) -> SandboxInfo {
@@ -66,7 +58,9 @@ async fn a_fresh_installation_converges_and_the_next_run_writes_nothing() {
 
     outputs.push(a_plan_before_the_cluster_says_what_is_known_after(&program));
 
+    let watch = Watch::start(&program.path().join("tmp"));
     let first = call(&program, &["--env", "sandbox", "--output", "json", "--events", "events.jsonl", "-v"]).expect(0);
+    let seen = watch.end();
     let document = first.json();
     fits("install", &document);
     assert_eq!(document["result"], "converged");
@@ -76,7 +70,7 @@ async fn a_fresh_installation_converges_and_the_next_run_writes_nothing() {
 
     outputs.push(the_next_run_writes_nothing(&program, &info));
     outputs.push(the_status_shows_every_application(&program));
-    no_secret_is_anywhere(&program, &info, &outputs).await;
+    no_secret_is_anywhere(&program, &info, &outputs, seen).await;
     another_environment_may_not_use_the_cluster(&program, &info);
     validation_finds_a_strange_admin_password_and_a_name_that_leads_nowhere(&program, &info).await;
     a_sealed_vault_is_exit_7(&program, &info).await;
@@ -161,7 +155,7 @@ async fn vault_values(info: &SandboxInfo) -> Vec<String> {
     values
 }
 
-async fn no_secret_is_anywhere(program: &Program, info: &SandboxInfo, outputs: &[Said]) {
+async fn no_secret_is_anywhere(program: &Program, info: &SandboxInfo, outputs: &[Said], seen: Seen) {
     let values = vault_values(info).await;
     assert!(values.len() > 15, "{}", values.len());
     let mut places: Vec<(String, String)> = Vec::new();
@@ -172,8 +166,26 @@ async fn no_secret_is_anywhere(program: &Program, info: &SandboxInfo, outputs: &
     places.push(read(program.path().join("events.jsonl")));
     places.push(read(program.path().join("helm-calls")));
     places.push(read(info.kubernetes_audit_log.clone()));
-    for render in std::fs::read_dir(program.path().join("cache/renders")).unwrap() {
-        places.push(read(render.unwrap().path()));
+    assert!(seen.children.keys().any(|process| process.contains("environment of") && process.contains("helm")));
+    places.extend(seen.children);
+    // All that is kept, but the sandbox's own data: that is Vault and the cluster.
+    let mut files = seen.files;
+    for entry in std::fs::read_dir(program.path().join("cache")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.ends_with("sandbox") {
+            files_below(&path, &mut files);
+        }
+    }
+    assert!(files.keys().any(|path| path.starts_with(program.path().join("cache/renders"))));
+    places.extend(files.into_iter().map(|(path, text)| (path.display().to_string(), text)));
+    // The servers, too, get their secrets from files and requests.
+    let servers = processes_of(&program.path().join("cache/sandbox"));
+    assert!(servers.len() > 5, "{servers:?}");
+    for process in servers {
+        for file in ["cmdline", "environ"] {
+            let content = std::fs::read(format!("/proc/{process}/{file}")).unwrap_or_default();
+            places.push((format!("{file} of {process}"), String::from_utf8_lossy(&content).into_owned()));
+        }
     }
     for (group_version, kind) in [
         ("v1", "Secret"),

@@ -2,23 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod upstream;
+
 use rsp_install::error::Failure;
 use rsp_install::phalanx::tree::Directory;
 use rsp_install::phalanx::{Checkout, PhalanxError};
 use serde_json::Value;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-
-/// The checkout of upstream's configuration, or nothing (said on standard error) where it is not at hand.
-fn upstream() -> Option<Checkout> {
-    let root = Path::new("../shared/phalanx-data");
-    if !root.is_dir() {
-        eprintln!("skipped: ../shared/phalanx-data is not at hand");
-        return None;
-    }
-    Some(Checkout::open(Arc::new(Directory::new(root))).unwrap())
-}
+use upstream::{facts, shared, upstream};
 
 #[test]
 fn every_environment_of_upstream_can_be_read_with_all_values() {
@@ -36,10 +28,7 @@ fn every_environment_of_upstream_can_be_read_with_all_values() {
 
 #[test]
 fn environments_are_what_upstreams_own_code_says() {
-    let Some(checkout) = upstream() else { return };
-    let facts = std::fs::read("../shared/phalanx-facts.json").unwrap();
-    let facts: serde_json::Map<String, Value> = serde_json::from_slice(&facts).unwrap();
-    assert_eq!(facts.len(), 12);
+    let (Some(checkout), Some(facts)) = (upstream(), facts()) else { return };
     for (name, fact) in facts {
         let environment = checkout.environment(&name).unwrap();
         assert_eq!(environment.fqdn, fact["fqdn"], "{name}");
@@ -79,7 +68,8 @@ json.dump(files, sys.stdout)
 #[test]
 fn every_file_of_upstream_reads_as_pyyaml_reads_it() {
     let Some(checkout) = upstream() else { return };
-    let answer = Command::new("python3").args(["-c", PYYAML, "../shared/phalanx-data"]).output();
+    let Some(data) = shared("phalanx-data") else { return };
+    let answer = Command::new("python3").args(["-c", PYYAML]).arg(data).output();
     let Some(answer) = answer.ok().filter(|answer| answer.status.success()) else {
         eprintln!("skipped: no python3 with PyYAML at hand");
         return;

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod upstream;
+
 use rsp_install::error::Failure;
 use rsp_install::phalanx::Checkout;
-use rsp_install::phalanx::tree::Directory;
 use rsp_install::secret_value::SecretValue;
 use rsp_install::secrets::{
     Class, Contents, Generator, Request, RequiredSecret, Resolution, SecretName, StaticFile, StaticSecrets, audit,
@@ -12,9 +13,8 @@ use rsp_install::secrets::{
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use upstream::{facts, upstream};
 
 const UNRESOLVABLE: [(&str, &[&str]); 4] = [
     (
@@ -29,15 +29,6 @@ const UNRESOLVABLE: [(&str, &[&str]); 4] = [
     ("usdfprod", &["rubintv/ra-redis-password"]),
     ("usdfint", &["consdb/exposurelog-password", "consdbtap/pgpassword"]),
 ];
-
-fn upstream() -> Option<Checkout> {
-    let root = Path::new("../shared/phalanx-data");
-    if !root.is_dir() {
-        eprintln!("skipped: ../shared/phalanx-data is not at hand");
-        return None;
-    }
-    Some(Checkout::open(Arc::new(Directory::new(root))).unwrap())
-}
 
 fn required_of(checkout: &Checkout, name: &str) -> Vec<RequiredSecret> {
     let environment = checkout.environment(name).unwrap();
@@ -80,9 +71,7 @@ fn word(secret: &RequiredSecret) -> String {
 
 #[test]
 fn twelve_environments_require_what_upstreams_own_code_says() {
-    let Some(checkout) = upstream() else { return };
-    let facts = std::fs::read("../shared/phalanx-facts.json").unwrap();
-    let facts: serde_json::Map<String, Value> = serde_json::from_slice(&facts).unwrap();
+    let (Some(checkout), Some(facts)) = (upstream(), facts()) else { return };
     for (name, fact) in facts {
         let found: Vec<[String; 3]> = required_of(&checkout, &name)
             .iter()

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod upstream;
 mod vault_common;
 
 use rsp_install::client::vault::{KvData, VaultError};
@@ -17,16 +18,8 @@ use rsp_install::secrets::{
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use upstream::upstream;
 use vault_common::{Server, outlet};
-
-fn upstream() -> Option<Checkout> {
-    let root = Path::new("../shared/phalanx-data");
-    if !root.is_dir() {
-        eprintln!("skipped: ../shared/phalanx-data is not at hand");
-        return None;
-    }
-    Some(Checkout::open(Arc::new(Directory::new(root))).unwrap())
-}
 
 /// A value for every static secret but certificates, which are checked.
 fn placeholders(checkout: &Checkout, name: &str) -> StaticSecrets {

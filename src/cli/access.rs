@@ -3,7 +3,7 @@
 use super::args::CheckoutArgs;
 use super::{Answer, Door};
 use crate::error::{Failure, Kind};
-use crate::install::{self, AccessFinding, Options, Site};
+use crate::install::{self, AccessFinding, AccessKind, Options, Site};
 use crate::report::secrets::{AccessDocument, RotateDocument};
 use clap::Subcommand;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 /// What can be done with access.
 #[derive(Subcommand)]
 pub enum AccessCommand {
-    /// Give the secrets operator a new SecretID, prove it, and destroy this cluster's older ones.
+    /// Give the secrets operator a new login, prove it, and destroy this cluster's older ones.
     Rotate(CheckoutArgs),
     /// Look for missing roles, wrong policies and credentials that end soon; writes nothing.
     Audit(CheckoutArgs),
@@ -27,8 +27,11 @@ pub(super) async fn run(door: &Door, command: &AccessCommand) -> Result<Answer, 
         AccessCommand::Rotate(_) => {
             let rotated = install::rotate_access(&site).await?;
             let (role, count) = (&rotated.role, rotated.destroyed.len());
-            let text =
-                format!("AppRole {role}: the operator uses a new SecretID; {count} older of this cluster destroyed\n");
+            let new = match rotated.kind {
+                AccessKind::AppRole => format!("SecretID of AppRole {role}"),
+                AccessKind::Token => format!("token {role}"),
+            };
+            let text = format!("the operator uses a new {new}; {count} older of this cluster destroyed\n");
             Answer::done(&RotateDocument { environment, rotated }, text)
         }
         AccessCommand::Audit(_) => {

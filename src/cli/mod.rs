@@ -36,8 +36,7 @@ pub fn main() -> ExitCode {
     {
         return exit;
     }
-    // Memory holds secrets: a crash must not write it to a file.
-    let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+    crate::process::keep_memory_to_ourselves();
     // The one TLS provider; the second call of a process would fail, which does no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let output = cli.global.output;

@@ -1,16 +1,18 @@
 //! `access rotate` and `access audit`: the secrets operator's login, renewed without a moment in which none works.
 //!
-//! Make before break: a new SecretID is issued for this cluster, tried, installed, the operator started anew, a
-//! VaultSecret made that it must turn into a Secret, and only then are this cluster's older SecretIDs destroyed. Those of
+//! Make before break: a new SecretID (or token) is issued for this cluster, tried, installed, the operator started anew, a
+//! VaultSecret made that it must turn into a Secret, and only then are this cluster's older ones destroyed. Those of
 //! other clusters, and those that carry no mark, are never touched. Stopped anywhere, both logins work; run again, it ends.
 
+use super::operator_access::{AccessKind, Credential, OperatorAccess};
 use super::operator_login::{OPERATOR, OperatorLogin};
+use super::operator_secret::{ACCESSOR, restart, started_before};
 use super::readiness::VAULT_SECRET_API;
 use super::site::Site;
-use super::vault_credentials::{ACCESSOR, CLUSTER, RoleAccess, given, restart};
+use super::vault_credentials::given;
 use super::vault_place::VaultPlace;
 use crate::client::kubernetes::{Cluster, Difference, Verdict, resource};
-use crate::client::vault::{SecretIdInfo, VaultError};
+use crate::client::vault::VaultError;
 use crate::engine::Deadline;
 use crate::error::{Failure, Kind};
 use crate::secrets::{Class, Generator, Policy, SecretName, required};
@@ -35,9 +37,11 @@ const SOON: Duration = Duration::from_hours(7 * 24);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rotated {
-    /// The AppRole.
+    /// Of what kind the operator's login is.
+    pub kind: AccessKind,
+    /// The name of the AppRole, or of the token.
     pub role: String,
-    /// The handle of the new SecretID.
+    /// The handle of the new SecretID or token.
     pub issued: String,
     /// The handles of the destroyed ones.
     pub destroyed: Vec<String>,
@@ -54,7 +58,7 @@ pub struct Finding {
 }
 
 /// The operator's login in this environment, or why there is none to be managed.
-async fn access(site: &Site) -> Result<(Arc<RoleAccess>, Cluster, VaultPlace), Failure> {
+async fn access(site: &Site) -> Result<(Arc<OperatorAccess>, Cluster, VaultPlace), Failure> {
     let source = site.source().await?;
     let usage = |message: String| Failure::new(Kind::Usage, message);
     if source.environment.application(OPERATOR).is_none() {
@@ -72,16 +76,15 @@ async fn access(site: &Site) -> Result<(Arc<RoleAccess>, Cluster, VaultPlace), F
     let contact = site.contact().await?.ok_or_else(down)?;
     let place = VaultPlace::find(site).await?.ok_or_else(down)?;
     let vault = place.connect(&site.process, None, &site.run.outlet)?;
-    let access = RoleAccess::of(site, &place, vault, login, &contact.identity).await?;
+    let access = OperatorAccess::of(site, &place, vault, login, &contact.identity).await?;
     Ok((access, contact.cluster, place))
 }
 
 /// Rotates the operator's SecretID.
 pub async fn rotate(site: &Site) -> Result<Rotated, Failure> {
     let (access, cluster, place) = access(site).await?;
-    let (vault, role) = (&access.vault, &access.role);
-    if vault.role(role).await?.is_none() {
-        return Err(Failure::new(Kind::Failed, format!("Vault has no AppRole {role}"))
+    if access.kind == AccessKind::AppRole && access.vault.role(&access.name).await?.is_none() {
+        return Err(Failure::new(Kind::Failed, format!("Vault has no AppRole {}", access.name))
             .help("`rsp-install --env E --only vaultCredentials` makes it"));
     }
     let live = cluster.get("v1", "Secret", Some(OPERATOR), &access.login.secret).await?;
@@ -90,33 +93,33 @@ pub async fn rotate(site: &Site) -> Result<Rotated, Failure> {
             format!("Secret {OPERATOR}/{} was installed by somebody else, and is not rotated", access.login.secret);
         return Err(Failure::new(Kind::Usage, message).help("delete the Secret and install again, and it is ours"));
     }
-    let old: Vec<SecretIdInfo> = vault.secret_ids(role).await?.into_iter().filter(|id| is_ours(id, &access)).collect();
+    let old = ours(&access).await?;
     let issued = access.issue_and_install(&cluster).await?;
     restart(&cluster, site.run.deadline).await?;
     prove(site, &cluster, &place, site.run.deadline).await?;
-    let mut destroyed = Vec::new();
-    for id in old {
-        vault.destroy_secret_id(role, &id.accessor).await?;
-        destroyed.push(id.accessor);
-    }
-    Ok(Rotated { role: role.clone(), issued, destroyed })
+    let destroyed = destroy(&access, old).await?;
+    Ok(Rotated { kind: access.kind, role: access.name.clone(), issued, destroyed })
 }
 
-/// Destroys the SecretIDs that were issued for this cluster, because it goes. Others' are never touched.
+/// Destroys the credentials that were issued for this cluster, because it goes. Others' are never touched.
 pub async fn revoke(site: &Site) -> Result<Vec<String>, Failure> {
     let (access, _, _) = access(site).await?;
-    let mut destroyed = Vec::new();
-    for id in access.vault.secret_ids(&access.role).await?.into_iter().filter(|id| is_ours(id, &access)) {
-        access.vault.destroy_secret_id(&access.role, &id.accessor).await?;
-        destroyed.push(id.accessor);
-    }
-    Ok(destroyed)
+    destroy(&access, ours(&access).await?).await
 }
 
-/// Whether a SecretID was issued for this cluster.
-fn is_ours(id: &SecretIdInfo, access: &RoleAccess) -> bool {
-    let mark = id.metadata.as_ref().and_then(|metadata| metadata.get(CLUSTER));
-    mark.is_some() && mark == access.metadata.get(CLUSTER)
+/// The credentials that were issued for this cluster.
+async fn ours(access: &OperatorAccess) -> Result<Vec<Credential>, VaultError> {
+    Ok(access.credentials().await?.into_iter().filter(|credential| credential.ours).collect())
+}
+
+/// Destroys credentials; tells their handles.
+async fn destroy(access: &OperatorAccess, credentials: Vec<Credential>) -> Result<Vec<String>, Failure> {
+    let mut destroyed = Vec::new();
+    for credential in credentials {
+        access.destroy(&credential.accessor).await?;
+        destroyed.push(credential.accessor);
+    }
+    Ok(destroyed)
 }
 
 /// Has the operator make a Secret that was not there: it can only do so with its new login. The Secret holds a date.
@@ -146,7 +149,7 @@ async fn prove(site: &Site, cluster: &Cluster, place: &VaultPlace, deadline: Dea
         });
     let proved = wait.await;
     remove_proof(cluster, deadline).await?;
-    proved.map_err(|error| Failure::from(error).help("the earlier SecretIDs still work: nothing was destroyed"))
+    proved.map_err(|error| Failure::from(error).help("the earlier login still works: nothing was destroyed"))
 }
 
 /// Removes the proof and the Secret made from it.
@@ -191,49 +194,55 @@ pub async fn audit(site: &Site) -> Result<Vec<Finding>, Failure> {
             Some(_) => {}
         }
     }
-    let role = format!("AppRole {}", access.role);
-    match vault.role(&access.role).await? {
-        None => tell(role, "it is missing".into()),
-        Some(found) => {
-            let others = found.token_policies.iter().filter(|policy| **policy != access.policy && *policy != "default");
-            others.for_each(|policy| tell(role.clone(), format!("it has the unexpected policy {policy}")));
-            if !found.token_policies.contains(&access.policy) {
-                tell(role.clone(), format!("it lacks the policy {}", access.policy));
-            }
-            let live = cluster.get("v1", "Secret", Some(OPERATOR), &access.login.secret).await?;
-            let installed = live.as_ref().and_then(|live| live.annotations().get(ACCESSOR)).cloned();
-            if live.is_none() {
-                tell(format!("Secret {OPERATOR}/{}", access.login.secret), "it is missing".into());
-            }
-            credentials(&access, installed.as_deref(), &vault.secret_ids(&access.role).await?, site, &mut tell);
-        }
+    if access.kind == AccessKind::AppRole {
+        role(&access, &mut tell).await?;
     }
+    let live = cluster.get("v1", "Secret", Some(OPERATOR), &access.login.secret).await?;
+    match &live {
+        None => tell(format!("Secret {OPERATOR}/{}", access.login.secret), "it is missing".into()),
+        Some(live) if started_before(&cluster, live).await? => tell(
+            format!("Deployment {OPERATOR}/{OPERATOR}"),
+            "it started before its login was installed; an installation starts it anew".into(),
+        ),
+        Some(_) => {}
+    }
+    let installed = live.as_ref().and_then(|live| live.annotations().get(ACCESSOR)).cloned();
+    credentials(&access, installed.as_deref(), &access.credentials().await?, site, &mut tell);
     own_token(vault.own_token().await, site, &mut tell);
     Ok(findings)
 }
 
+async fn role(access: &OperatorAccess, tell: &mut impl FnMut(String, String)) -> Result<(), Failure> {
+    let object = format!("AppRole {}", access.name);
+    let Some(found) = access.vault.role(&access.name).await? else {
+        tell(object, "it is missing".into());
+        return Ok(());
+    };
+    let others = found.token_policies.iter().filter(|policy| **policy != access.policy && *policy != "default");
+    others.for_each(|policy| tell(object.clone(), format!("it has the unexpected policy {policy}")));
+    if !found.token_policies.contains(&access.policy) {
+        tell(object, format!("it lacks the policy {}", access.policy));
+    }
+    Ok(())
+}
+
 fn credentials(
-    access: &RoleAccess,
+    access: &OperatorAccess,
     installed: Option<&str>,
-    ids: &[SecretIdInfo],
+    known: &[Credential],
     site: &Site,
     tell: &mut impl FnMut(String, String),
 ) {
-    if let Some(installed) = installed.filter(|installed| ids.iter().all(|id| id.accessor != **installed)) {
-        tell(
-            format!("SecretID {installed}"),
-            "it is installed in the cluster, and Vault does not know it any more".into(),
-        );
+    let object = |accessor: &str| format!("{} ({accessor})", access.credential());
+    if let Some(installed) = installed.filter(|installed| known.iter().all(|one| one.accessor != **installed)) {
+        tell(object(installed), "it is installed in the cluster, and Vault does not know it any more".into());
     }
-    for id in ids.iter().filter(|id| is_ours(id, access)) {
-        let object = format!("SecretID {}", id.accessor);
-        if installed != Some(id.accessor.as_str()) {
-            tell(
-                object.clone(),
-                "it was issued for this cluster and is not in use; `access rotate` destroys it".into(),
-            );
+    for Credential { accessor, ends, .. } in known.iter().filter(|credential| credential.ours) {
+        if installed != Some(accessor.as_str()) {
+            let message = "it was issued for this cluster and is not in use; `access rotate` destroys it";
+            tell(object(accessor), message.into());
         }
-        ends_soon(&id.expiration_time, site, |when| tell(object.clone(), format!("it ends at {when}")));
+        ends_soon(ends, site, |when| tell(object(accessor), format!("it ends at {when}")));
     }
 }
 

@@ -1,18 +1,25 @@
 //! Step `secrets`: Vault holds every secret that the checkout's definitions require.
 //!
 //! Creates what is missing and corrects what differs; deletes nothing and makes nothing anew. A login that may only read
-//! is enough as long as nothing is missing.
+//! is enough as long as nothing is missing: what differs is told and left alone.
 
 use super::site::Site;
 use super::vault_place::VaultPlace;
-use crate::client::vault::VaultError;
 use crate::engine::{Describe, Described, Observation, Run, Step};
 use crate::error::{Failure, Kind};
-use crate::secrets::{Options, Plan, SecretsError, Session, Write};
+use crate::secrets::{Options, Plan, Session, Write};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The step.
 pub(super) struct SecretsStep(pub Arc<Site>);
+
+/// What Vault holds, and what our login may not write of that which differs.
+pub(super) struct Observed {
+    session: Arc<Session>,
+    /// Applications.
+    refused: BTreeSet<String>,
+}
 
 /// The write of one application's secret.
 pub(super) struct SecretWrite {
@@ -23,84 +30,96 @@ pub(super) struct SecretWrite {
 
 impl Describe for SecretWrite {
     fn describe(&self) -> Described {
-        let created = self.write.changes.iter().all(|change| change.before.is_none());
-        // Names only: a fingerprint would make two plans of the same changes look different.
-        let keys: Vec<&str> = self.write.changes.iter().map(|change| change.name.key.as_str()).collect();
-        let object = format!("Vault secret {}: {}", self.write.application, keys.join(", "));
-        Described::new(if created { "create" } else { "update" }, object)
+        described(&self.write)
     }
 }
 
+fn described(write: &Write) -> Described {
+    let created = write.changes.iter().all(|change| change.before.is_none());
+    // Names only: a fingerprint would make two plans of the same changes look different.
+    let keys: Vec<&str> = write.changes.iter().map(|change| change.name.key.as_str()).collect();
+    let object = format!("Vault secret {}: {}", write.application, keys.join(", "));
+    Described::new(if created { "create" } else { "update" }, object)
+}
+
 impl Step for SecretsStep {
-    type Observed = Arc<Session>;
+    type Observed = Observed;
     type Change = SecretWrite;
 
     fn name(&self) -> &'static str {
         "secrets"
     }
 
-    async fn observe(&self, _run: &Run) -> Result<Observation<Arc<Session>>, Failure> {
+    async fn observe(&self, _run: &Run) -> Result<Observation<Observed>, Failure> {
         let Some(place) = VaultPlace::find(&self.0).await? else {
             return Ok(Observation::Unknown { until: "the sandbox is up".into() });
         };
-        let session = place.session(&self.0, Options::default()).await?;
-        Ok(Observation::Known(Arc::new(session)))
+        let session = Arc::new(place.session(&self.0, Options::default()).await?);
+        let refused = match session.plan() {
+            Ok(plan) => session.refused(&plan).await?,
+            // Planning tells.
+            Err(_) => BTreeSet::new(),
+        };
+        Ok(Observation::Known(Observed { session, refused }))
     }
 
-    fn plan(&self, session: &Arc<Session>) -> Result<Vec<SecretWrite>, Failure> {
-        let Plan { waves } = session.plan()?;
+    fn plan(&self, observed: &Observed) -> Result<Vec<SecretWrite>, Failure> {
+        let Plan { waves } = observed.session.plan()?;
+        if !observed.lacking().is_empty() {
+            // The rest may be copied from what we cannot make: the verdict tells, and nothing is half done.
+            return Ok(Vec::new());
+        }
         let numbered = waves.into_iter().enumerate();
-        let change = |wave, write| SecretWrite { session: Arc::clone(session), wave, write };
-        let changes = numbered.flat_map(|(wave, writes)| writes.into_iter().map(move |write| change(wave, write)));
-        Ok(changes.filter(|change| !self.belongs_to_the_active_cluster(change)).collect())
-    }
-
-    fn left_alone(&self, session: &Arc<Session>) -> Vec<Described> {
-        let Ok(Plan { waves }) = session.plan() else { return Vec::new() };
-        let writes =
-            waves.into_iter().flatten().map(|write| SecretWrite { session: Arc::clone(session), wave: 0, write });
-        writes.filter(|change| self.belongs_to_the_active_cluster(change)).map(|change| change.describe()).collect()
+        let writes = numbered.flat_map(|(wave, writes)| writes.into_iter().map(move |write| (wave, write)));
+        let ours = writes.filter(|(_, write)| !self.is_left_alone(observed, write));
+        let change = |(wave, write)| SecretWrite { session: Arc::clone(&observed.session), wave, write };
+        Ok(ours.map(change).collect())
     }
 
     async fn apply(&self, change: &SecretWrite, _run: &Run) -> Result<(), Failure> {
         change.session.apply_write(&change.write).await.map(drop).map_err(Failure::from)
     }
 
-    async fn apply_all(&self, changes: &[SecretWrite], run: &Run) -> Result<(), Failure> {
+    async fn apply_all(&self, changes: &[SecretWrite], _run: &Run) -> Result<(), Failure> {
         let Some(first) = changes.first() else { return Ok(()) };
         let mut plan = Plan::default();
         for change in changes {
             plan.waves.resize(plan.waves.len().max(change.wave + 1), Vec::new());
             plan.waves[change.wave].push(change.write.clone());
         }
-        match first.session.apply(&plan).await {
-            Ok(_) => Ok(()),
-            Err(SecretsError::Vault(VaultError::Denied { .. })) => read_only(&plan, run),
-            Err(error) => Err(error.into()),
-        }
+        first.session.apply(&plan).await.map(drop).map_err(Failure::from)
+    }
+
+    fn left_alone(&self, observed: &Observed) -> Vec<Described> {
+        let plan = observed.session.plan().unwrap_or_default();
+        plan.writes().filter(|write| self.is_left_alone(observed, write)).map(described).collect()
+    }
+
+    fn verdict(&self, observed: &Observed) -> Option<Failure> {
+        let lacking = observed.lacking();
+        (!lacking.is_empty()).then(|| {
+            let message = format!("our login may not write secrets, and Vault lacks {}", lacking.join(", "));
+            Failure::new(Kind::Unreachable, message)
+                .help("give a token that may write in VAULT_TOKEN, or ask who has one for `rsp-install secrets sync`")
+        })
     }
 }
 
 impl SecretsStep {
-    /// A cluster that is made beside the active one adds what is missing; what is there is the active one's to change.
-    fn belongs_to_the_active_cluster(&self, change: &SecretWrite) -> bool {
-        self.0.is_successor && change.write.changes.iter().any(|change| change.before.is_some())
+    /// What our login may not write; and a cluster that is made beside the active one adds what is missing: what is there
+    /// is the active one's to change.
+    fn is_left_alone(&self, observed: &Observed, write: &Write) -> bool {
+        let replaces = write.changes.iter().any(|change| change.before.is_some());
+        observed.refused.contains(&write.application) || (self.0.is_successor && replaces)
     }
 }
 
-/// What a login that may only read leaves: with everything there, others can go on; with something missing, nobody can.
-fn read_only(plan: &Plan, run: &Run) -> Result<(), Failure> {
-    let missing: Vec<String> =
-        plan.changes().filter(|change| change.before.is_none()).map(|change| change.name.to_string()).collect();
-    if missing.is_empty() {
-        let differing: Vec<String> = plan.changes().map(|change| change.name.to_string()).collect();
-        let differing = differing.join(", ");
-        run.outlet
-            .events()
-            .warn(format!("our login may not write secrets; these differ and are left alone: {differing}"));
-        return Ok(());
+impl Observed {
+    /// Secrets that are missing and that our login may not make: without them the applications do not start.
+    fn lacking(&self) -> Vec<String> {
+        let plan = self.session.plan().unwrap_or_default();
+        let missing = plan.changes().filter(|change| change.before.is_none());
+        let refused = missing.filter(|change| self.refused.contains(&change.name.application));
+        refused.map(|change| change.name.to_string()).collect()
     }
-    let message = format!("our login may not write secrets, and Vault lacks {}", missing.join(", "));
-    Err(Failure::new(Kind::Unreachable, message)
-        .help("give a token that may write in VAULT_TOKEN, or ask who has one for `rsp-install secrets sync`"))
 }

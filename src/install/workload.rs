@@ -38,7 +38,7 @@ pub(super) async fn wait_for_rollout(
 ) -> Result<(), KubernetesError> {
     let place = (Some(namespace), name);
     let wait = cluster.wait_for_one(resource("apps/v1", kind), place, "rolled out", deadline, |live| {
-        live.map_or_else(|| Verdict::NotYet("it is not there yet".into()), rolled_out)
+        live.map_or_else(|| Verdict::NotYet("it is not there yet".into()), |object| rolled_out(kind, object))
     });
     wait.await
 }
@@ -69,7 +69,7 @@ pub(super) async fn wait_for_job(
 }
 
 /// Whether a workload's newest revision is available everywhere.
-fn rolled_out(object: &DynamicObject) -> Verdict {
+fn rolled_out(kind: &str, object: &DynamicObject) -> Verdict {
     // A pod that the API server refuses (pod security, quota) never appears: its message is all there is to see.
     if let Some(failure) = condition(object, "ReplicaFailure").filter(|condition| condition["status"] == "True") {
         return Verdict::Never(text(&failure["message"]));
@@ -82,14 +82,19 @@ fn rolled_out(object: &DynamicObject) -> Verdict {
     if number(object, "/status/observedGeneration") < object.metadata.generation.unwrap_or(0) {
         return Verdict::NotYet("its controller has not seen it yet".into());
     }
-    let daemon_set = object.types.as_ref().is_some_and(|types| types.kind == "DaemonSet");
-    let (wanted, updated, ready) = if daemon_set {
+    let (wanted, updated, ready) = if kind == "DaemonSet" {
         let wanted = number(object, "/status/desiredNumberScheduled");
         (wanted, number(object, "/status/updatedNumberScheduled"), number(object, "/status/numberAvailable"))
     } else {
         let wanted = object.data.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
         (wanted, number(object, "/status/updatedReplicas"), number(object, "/status/availableReplicas"))
     };
+    // A Deployment starts new pods before it ends old ones: as long as those are there, all may be available without one
+    // of the new ones being so.
+    let old = number(object, "/status/replicas") - updated;
+    if kind == "Deployment" && old > 0 {
+        return Verdict::NotYet(format!("{old} of its pods are of an old revision"));
+    }
     if updated >= wanted && ready >= wanted {
         Verdict::Done
     } else {
@@ -121,17 +126,22 @@ mod tests {
     #[test]
     fn a_deployment_is_there_when_its_newest_revision_is_available() {
         let stale = json!({"observedGeneration": 1, "updatedReplicas": 2, "availableReplicas": 2});
-        assert!(matches!(rolled_out(&deployment(&stale)), Verdict::NotYet(_)));
+        assert!(matches!(rolled_out("Deployment", &deployment(&stale)), Verdict::NotYet(_)));
+        let old = json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 2});
+        assert!(
+            matches!(rolled_out("Deployment", &deployment(&old)), Verdict::NotYet(_)),
+            "one available pod is an old one"
+        );
         let partial = json!({"observedGeneration": 2, "updatedReplicas": 1, "availableReplicas": 2});
-        assert!(matches!(rolled_out(&deployment(&partial)), Verdict::NotYet(_)));
+        assert!(matches!(rolled_out("Deployment", &deployment(&partial)), Verdict::NotYet(_)));
         let whole = json!({"observedGeneration": 2, "updatedReplicas": 2, "availableReplicas": 2});
-        assert_eq!(rolled_out(&deployment(&whole)), Verdict::Done);
+        assert_eq!(rolled_out("Deployment", &deployment(&whole)), Verdict::Done);
     }
 
     #[test]
     fn a_refused_pod_ends_the_wait_with_its_message() {
         let refused =
             json!({"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "violates PodSecurity"}]});
-        assert_eq!(rolled_out(&deployment(&refused)), Verdict::Never("violates PodSecurity".into()));
+        assert_eq!(rolled_out("Deployment", &deployment(&refused)), Verdict::Never("violates PodSecurity".into()));
     }
 }

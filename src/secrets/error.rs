@@ -45,6 +45,14 @@ pub enum SecretsError {
     /// The file of static secrets is not as it must be.
     #[error(transparent)]
     StaticFile(#[from] YamlError),
+    /// A value in it is not as it must be.
+    #[error("{}: secret {name}: {}", error.position, error.message)]
+    StaticValue {
+        /// Which.
+        name: SecretName,
+        /// Where, and what.
+        error: YamlError,
+    },
     /// A file of static secrets, or one that it names, cannot be read.
     #[error("cannot read {path}{}", what.as_ref().map(|what| format!(" for secret {what}")).unwrap_or_default())]
     Unreadable {

@@ -138,6 +138,11 @@ impl Session {
         self.store.applied_so_far()
     }
 
+    /// Applications of a plan of this session whose secrets our login may not write.
+    pub async fn refused(&self, plan: &Plan) -> Result<BTreeSet<String>, SecretsError> {
+        Ok(self.store.refused(plan).await?)
+    }
+
     /// Carries out a plan of this session.
     pub async fn apply(&self, plan: &Plan) -> Result<Applied, SecretsError> {
         let applied = self.store.apply(plan, self.now).await?;

@@ -68,16 +68,17 @@ impl StaticFile {
 
     /// One entry: `value`, or the content of `file`; nothing while it is unknown.
     fn value(&self, name: &SecretName, node: &Node) -> Result<Option<SecretValue>, SecretsError> {
-        only(node, &["description", "warning", "value", "file"])?;
+        let wrong = |error| SecretsError::StaticValue { name: name.clone(), error };
+        only(node, &["description", "warning", "value", "file"]).map_err(wrong)?;
         let value = node.get("value").filter(|node| !node.is_null());
         let file = node.get("file").filter(|node| !node.is_null());
         let value = match (value, file) {
-            (Some(_), Some(file)) => return Err(file.wrong("value and file are both given").into()),
-            (Some(value), None) => secret(value)?,
+            (Some(_), Some(file)) => return Err(wrong(file.wrong("value and file are both given"))),
+            (Some(value), None) => secret(value).map_err(wrong)?,
             (None, Some(file)) => {
-                let path = self.0.parent().unwrap_or(Path::new("")).join(file.text()?);
+                let path = self.0.parent().unwrap_or(Path::new("")).join(file.text().map_err(wrong)?);
                 let bytes = read_file(&path, Some(name))?;
-                let no_text = |_| file.wrong(format!("{} is no UTF-8 text", path.display()));
+                let no_text = |_| wrong(file.wrong(format!("{} is no UTF-8 text", path.display())));
                 std::str::from_utf8(&bytes).map(SecretValue::new).map_err(no_text)?
             }
             (None, None) => return Ok(None),
@@ -158,16 +159,20 @@ mod tests {
         for (text, expected) in [
             (
                 "applications: {a: {k: {value: 4711}}}\n",
-                "s.yaml:1:31: expected a text, found a number: put it in quotes",
+                "s.yaml:1:31: secret a/k: expected a text, found a number: put it in quotes",
             ),
             (
                 "applications: {a: {k: {value: yes}}}\n",
-                "s.yaml:1:31: expected a text, found a boolean: put it in quotes",
+                "s.yaml:1:31: secret a/k: expected a text, found a boolean: put it in quotes",
             ),
-            ("applications: {a: {k: canary}}\n", "s.yaml:1:23: expected a map, found a text"),
+            ("applications: {a: {k: canary}}\n", "s.yaml:1:23: secret a/k: expected a map, found a text"),
+            (
+                "applications: {a: {k: {value: !!binary 'no base64'}}}\n",
+                "s.yaml:1:40: base64 (the tag !!binary) is not read here: write the text itself",
+            ),
             ("aplications: {}\n", "s.yaml:1:1: unknown field aplications (did you mean applications?)"),
             ("oidc-clients: {a: {id: x, secret: y}}\n", "s.yaml:1:19: return_uri is missing"),
-            ("applications: {a: {k: {value: x, file: y}}}\n", "s.yaml:1:40: value and file are both given"),
+            ("applications: {a: {k: {value: x, file: y}}}\n", "s.yaml:1:40: secret a/k: value and file are both given"),
             ("applications: {a: {k: {file: none}}}\n", "cannot read none for secret a/k"),
             ("", "s.yaml:1:1: the file is empty"),
             ("a: [canary\n", "s.yaml:1:4: unclosed bracket '['"),

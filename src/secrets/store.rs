@@ -108,6 +108,30 @@ impl Store {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Applications of a plan whose secrets our login may not write. A login that may not even ask is taken at its word
+    /// when it writes.
+    pub async fn refused(&self, plan: &Plan) -> Result<BTreeSet<String>, VaultError> {
+        let place = |write: &Write| format!("{}/data/{}", self.prefix.mount, self.path(&write.application));
+        let places: Vec<String> = plan.writes().map(place).collect::<BTreeSet<_>>().into_iter().collect();
+        if places.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let allowed = match self.vault.capabilities(&places).await {
+            Ok(allowed) => allowed,
+            Err(VaultError::Denied { .. }) => return Ok(BTreeSet::new()),
+            Err(error) => return Err(error),
+        };
+        let held = self.held();
+        let may_not = |write: &&Write| {
+            // Vault tells the first write of a secret from later ones.
+            let exists = held.get(&write.application).is_some_and(|stored| stored.version > 0);
+            let needed = if exists { "update" } else { "create" };
+            let found = allowed.get(&place(write)).map(Vec::as_slice).unwrap_or_default();
+            !found.iter().any(|one| one == needed || one == "root")
+        };
+        Ok(plan.writes().filter(may_not).map(|write| write.application.clone()).collect())
+    }
+
     /// Carries out a plan.
     pub async fn apply(&self, plan: &Plan, now: fn() -> Timestamp) -> Result<Applied, SecretsError> {
         let mut applied = Applied::default();

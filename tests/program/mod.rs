@@ -86,6 +86,33 @@ impl Program {
     }
 }
 
+/// The program with the sandbox's environment file and the miniature phalanx; nothing, and a line that says so, where
+/// something for it is missing.
+pub(crate) fn in_sandbox() -> Option<Program> {
+    let repository = mini_phalanx()?;
+    let program = Program::new(&[("sandbox", sandbox_file(&repository))]);
+    program.tools()?;
+    Some(program)
+}
+
+/// The sandbox's environment file with this repository.
+pub(crate) fn sandbox_file(repository: &Path) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("environments/sandbox.yaml");
+    std::fs::read_to_string(path).unwrap().replace("../target/phalanx", repository.to_str().unwrap())
+}
+
+/// Takes the program's sandbox down however the test ends.
+pub(crate) struct Down<'a>(pub(crate) &'a Program);
+
+impl Drop for Down<'_> {
+    fn drop(&mut self) {
+        let said = self.0.call(&["sandbox", "down"]);
+        if said.code != Some(0) {
+            eprintln!("{}", said.stderr);
+        }
+    }
+}
+
 /// What an output says.
 pub(crate) fn said(output: &Output) -> Said {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();

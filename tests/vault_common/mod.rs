@@ -2,6 +2,9 @@
 
 #![allow(unreachable_pub, dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod gateway;
+pub mod place;
+
 use rsp_install::client::vault::{Login, Vault};
 use rsp_install::engine::{Counters, Event, Events, Outlet, Sink};
 use rsp_install::secret_value::SecretValue;

@@ -162,14 +162,7 @@ impl Vault {
             other => other?,
         };
         let Some(login) = reply.read::<LoginAnswer>("POST auth/approle/login")? else { return Ok(false) };
-        let connection = super::Connection {
-            http: self.0.http.clone(),
-            address: self.0.address.clone(),
-            namespace: self.0.namespace.clone(),
-            token: login.auth.client_token,
-            outlet: self.0.outlet.clone(),
-        };
-        let own = Self(std::sync::Arc::new(connection));
+        let own = self.with(login.auth.client_token);
         self.0.outlet.counters().read(System::Vault);
         let _ = own.send(Request::post(vec!["auth", "token", "revoke-self"], &json!({}))).await;
         Ok(true)

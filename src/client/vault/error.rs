@@ -31,6 +31,22 @@ pub enum VaultError {
         /// Why.
         message: String,
     },
+    /// The server's certificate is not one that we trust.
+    #[error("the certificate of Vault at {address} is not trusted: {message}")]
+    Untrusted {
+        /// The server.
+        address: String,
+        /// Why.
+        message: String,
+    },
+    /// The server ends the connection because of our certificate, or because we show none.
+    #[error("Vault at {address} does not accept our client certificate, or wants one: {message}")]
+    Unaccepted {
+        /// The server.
+        address: String,
+        /// Why.
+        message: String,
+    },
     /// The server is sealed.
     #[error("Vault at {address} is sealed")]
     Sealed {
@@ -106,6 +122,12 @@ impl Explain for VaultError {
         let line = match self {
             Self::Unreachable { .. } => {
                 "check the address (vaultUrl of the phalanx environment, or vault: of the file), the network and VAULT_CACERT"
+            }
+            Self::Untrusted { .. } => {
+                "name the certificate authority of the server (a file in PEM) in VAULT_CACERT, and check the address"
+            }
+            Self::Unaccepted { .. } => {
+                "name a certificate and its key (files in PEM) in VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
             }
             Self::Sealed { .. } => "unseal it, then run the same command again",
             Self::Denied { .. } => {

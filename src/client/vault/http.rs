@@ -85,11 +85,7 @@ impl Vault {
     /// Sends a request once: for what must not happen twice.
     pub(super) async fn once(&self, request: &Request<'_>) -> Result<Reply, VaultError> {
         let call = request.call();
-        let unreachable = |error: &reqwest::Error| VaultError::Unreachable {
-            address: self.address(),
-            call: call.clone(),
-            message: root_cause(error),
-        };
+        let unreachable = |error: &reqwest::Error| failed(self.address(), &call, error);
         let mut builder =
             self.0.http.request(request.method.clone(), self.url(request)).header("X-Vault-Request", "true");
         if let Ok(mut token) = HeaderValue::from_str(self.0.token.expose()) {
@@ -122,7 +118,7 @@ impl Vault {
         match status {
             StatusCode::SERVICE_UNAVAILABLE if says("sealed") => VaultError::Sealed { address: self.address() },
             StatusCode::FORBIDDEN if says("invalid token") => VaultError::TokenExpired { call },
-            StatusCode::FORBIDDEN => VaultError::Denied { call },
+            StatusCode::FORBIDDEN if !says("invalid accessor") => VaultError::Denied { call },
             _ => VaultError::Refused { call, status: status.as_u16(), errors, retry_after },
         }
     }
@@ -138,6 +134,30 @@ impl Vault {
         url.set_query(request.list.then_some("list=true"));
         url
     }
+}
+
+/// What went wrong on the way. A certificate that is not trusted does not become so by asking again.
+fn failed(address: String, call: &str, error: &reqwest::Error) -> VaultError {
+    let message = root_cause(error);
+    match tls_error(error) {
+        Some(rustls::Error::InvalidCertificate(_)) => VaultError::Untrusted { address, message },
+        Some(rustls::Error::AlertReceived(_)) => VaultError::Unaccepted { address, message },
+        _ => VaultError::Unreachable { address, call: call.to_owned(), message },
+    }
+}
+
+/// What the encryption said: it stands inside an I/O error, which does not tell it as its source.
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let found = error.downcast_ref::<rustls::Error>();
+        if let Some(found) = found.or_else(|| inner.and_then(|inner| inner.downcast_ref::<rustls::Error>())) {
+            return Some(found);
+        }
+        cause = inner.map_or_else(|| error.source(), |inner| Some(inner as &(dyn std::error::Error + 'static)));
+    }
+    None
 }
 
 /// The innermost reason: the outer ones say "error sending request" and repeat the address.

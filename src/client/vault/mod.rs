@@ -13,12 +13,14 @@ mod http;
 mod kv;
 mod login;
 mod token;
+mod tokens;
 
 pub use access::{Role, SecretId, SecretIdInfo};
 pub use error::VaultError;
 pub use kv::{KvData, Stored};
 pub use login::{Login, LoginError};
 pub use token::TokenInfo;
+pub use tokens::{NewToken, TokenRecord};
 
 use crate::engine::{Action, Intent, Outlet, System};
 use crate::secret_value::SecretValue;
@@ -53,6 +55,13 @@ impl Vault {
     /// The way out that this connection writes through.
     pub fn outlet(&self) -> &Outlet {
         &self.0.outlet
+    }
+
+    /// The same connection with another token.
+    fn with(&self, token: SecretValue) -> Self {
+        let Connection { http, address, namespace, outlet, .. } = &*self.0;
+        let (http, address) = (http.clone(), address.clone());
+        Self(Arc::new(Connection { http, address, namespace: namespace.clone(), token, outlet: outlet.clone() }))
     }
 
     async fn written<T>(

@@ -1,10 +1,11 @@
-//! Our token: what it is, and how it is kept alive in a long run.
+//! Our token: what it is, what it may do, and how it is kept alive in a long run.
 
 use super::answer::Envelope;
 use super::http::Request;
 use super::{Vault, VaultError};
 use crate::engine::System;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -20,16 +21,26 @@ pub struct TokenInfo {
     /// Seconds that it still lives; 0 for ever.
     #[serde(default)]
     pub ttl: u64,
-    /// Whether it can be renewed.
-    #[serde(default)]
-    pub renewable: bool,
     /// When it ends.
     #[serde(default)]
     pub expire_time: Option<String>,
 }
 
-/// How long a run must last before its token is looked at: short ones spare the request.
-const FIRST_LOOK: Duration = Duration::from_secs(20);
+/// How long a run must last before its token is renewed for the first time: short ones spare the request, and a token
+/// with less left than that would not have served anyway.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+/// After how long a renewal that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+#[derive(Deserialize)]
+struct Renewed {
+    auth: Lease,
+}
+
+#[derive(Deserialize)]
+struct Lease {
+    lease_duration: u64,
+}
 
 impl Vault {
     /// What our own token is.
@@ -40,10 +51,22 @@ impl Vault {
         )
     }
 
-    /// Renews our token now. It changes nothing that is stored: it counts as a read.
-    pub async fn renew_token(&self) -> Result<(), VaultError> {
+    /// What our token may do at each of these paths: `read`, `create`, `update`, `root`, `deny` ... It changes nothing
+    /// that is stored: it counts as a read.
+    pub async fn capabilities(&self, paths: &[String]) -> Result<BTreeMap<String, Vec<String>>, VaultError> {
         self.0.outlet.counters().read(System::Vault);
-        self.send(Request::post(vec!["auth", "token", "renew-self"], &serde_json::json!({}))).await.map(drop)
+        let body = serde_json::json!({ "paths": paths });
+        let reply = self.send(Request::post(vec!["sys", "capabilities-self"], &body)).await?;
+        let answer = reply.read::<Envelope<BTreeMap<String, Vec<String>>>>("POST sys/capabilities-self")?;
+        Ok(answer.map(|envelope| envelope.data).unwrap_or_default())
+    }
+
+    /// Renews our token now; tells how many seconds it lives from now on, 0 for ever. It changes nothing that is stored:
+    /// it counts as a read.
+    pub async fn renew_token(&self) -> Result<u64, VaultError> {
+        self.0.outlet.counters().read(System::Vault);
+        let reply = self.send(Request::post(vec!["auth", "token", "renew-self"], &serde_json::json!({}))).await?;
+        Ok(reply.read::<Renewed>("POST auth/token/renew-self")?.map_or(0, |renewed| renewed.auth.lease_duration))
     }
 
     /// Keeps the token alive for as long as the connection is used; the task ends with it.
@@ -62,18 +85,22 @@ impl Vault {
     /// One look; nothing when there is nothing more to look after.
     async fn look_after(connection: &Weak<super::Connection>) -> Option<Duration> {
         let vault = Self(connection.upgrade()?);
-        let token = vault.own_token().await.ok()?;
-        if token.ttl == 0 {
-            return None;
+        match vault.renew_token().await {
+            // One that lives for ever, or does not live any more.
+            Ok(0) | Err(VaultError::TokenExpired { .. }) => None,
+            Ok(left) => Some(Duration::from_secs((left / 2).max(1))),
+            // One that cannot be renewed.
+            Err(VaultError::Refused { status: 400, .. } | VaultError::Denied { .. }) => {
+                let left = vault.own_token().await.ok()?.ttl;
+                if left > 0 {
+                    vault.outlet().events().warn(format!("the Vault token ends in {left} s and cannot be renewed"));
+                }
+                None
+            }
+            Err(error) => {
+                vault.outlet().events().warn(format!("the Vault token could not be renewed: {error}"));
+                Some(AGAIN)
+            }
         }
-        if !token.renewable {
-            vault.outlet().events().warn(format!("the Vault token ends in {} s and cannot be renewed", token.ttl));
-            return None;
-        }
-        if let Err(error) = vault.renew_token().await {
-            vault.outlet().events().warn(format!("the Vault token could not be renewed: {error}"));
-        }
-        let left = vault.own_token().await.ok()?.ttl;
-        Some(Duration::from_secs((left / 2).max(1)))
     }
 }

@@ -116,6 +116,9 @@ impl<'a> Reader<'a> {
             Some(tag) if ["null", "bool", "int", "float"].iter().any(|kind| tag.is_yaml_core_schema_tag(kind)) => {
                 Ok(scalar::resolve(&text))
             }
+            Some(tag) if tag.to_string() == "tag:yaml.org,2002:binary" => {
+                Err(self.wrong(&span.start, "base64 (the tag !!binary) is not read here: write the text itself"))
+            }
             Some(tag) if !tag.is_yaml_core_schema_tag("str") && tag.to_string() != "!" => {
                 Err(self.wrong(&span.start, format!("the tag {tag} means nothing here")))
             }
@@ -231,6 +234,8 @@ mod tests {
         assert_eq!(json("a: [1,\n"), "x.yaml:1:4: unclosed bracket '['");
         assert!(json("a: *b\n").starts_with("x.yaml:1:4: "), "{}", json("a: *b\n"));
         assert_eq!(json("a: !secret x\n"), "x.yaml:1:12: the tag !secret means nothing here");
+        let base64 = "x.yaml:1:13: base64 (the tag !!binary) is not read here: write the text itself";
+        assert_eq!(json("a: !!binary '@@'\n"), base64);
         assert_eq!(json("a: 1\n---\nb: 2\n"), "x.yaml:2:1: a second document begins here; one is expected");
         assert_eq!(json("<<: 1\n"), "x.yaml:1:5: only maps can be merged");
         assert_eq!(json("&a [*a]\n"), "x.yaml:1:5: an alias inside its own anchor");
