@@ -135,13 +135,18 @@ fn only_commits_that_touch_what_the_environment_uses_are_relevant() {
     phalanx.upstream("another environment", &[("applications/tap/values-idfdev.yaml", "a: 1\n")]);
     phalanx.upstream("not enabled here", &[("applications/mobu/values.yaml", "a: 1\n")]);
     phalanx.upstream("a chart beside tap", &[("charts/cadc-tap/values.yaml", "image:\n  tag: 1.3.0\n")]);
+    phalanx.upstream("its notes", &[("charts/cadc-tap/README.md", "notes\n")]);
+    phalanx.upstream("the application's notes", &[("applications/tap/README.md", "notes\n")]);
     phalanx.upstream("our values", &[("applications/tap/values-roe.yaml", "a: 1\n")]);
+    phalanx.upstream("a new project", &[("environments/templates/applications/other/x.yaml", "kind: x\n")]);
+    phalanx.upstream("a new application", &[("environments/values.yaml", &format!("{CATALOGUE}  new: false\n"))]);
     let report = phalanx.report();
-    assert_eq!((report.behind, report.relevant_commits, report.relevant_files), (5, 2, 2));
+    assert_eq!((report.behind, report.relevant_commits, report.relevant_files), (9, 3, 3));
+    assert_eq!(report.own_files_commits, 1, "our own values are counted apart");
     let tap = report.applications.iter().find(|one| one.name == "tap").unwrap();
-    assert_eq!((tap.relevant_commits, tap.files_changed, tap.shared_files_changed), (2, 2, 1));
+    assert_eq!((tap.relevant_commits, tap.files_changed, tap.shared_files_changed), (2, 3, 2));
     assert_eq!(tap.image_tags[0].name, "cadc-tap.image.tag");
-    assert_eq!(report.weeks.iter().map(|week| week.commits).sum::<usize>(), 5);
+    assert_eq!(report.weeks.iter().map(|week| week.commits).sum::<usize>(), 9);
 }
 
 #[test]

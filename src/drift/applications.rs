@@ -69,7 +69,8 @@ pub(crate) fn report(
         files_changed: below(&format!("{folder}/")),
         shared_files_changed: uses.charts.iter().map(|chart| below(&format!("charts/{chart}/"))).sum(),
         relevant_commits: relevance.of(at),
-        templates_changed: below(&format!("{folder}/templates/")),
+        templates_changed: below(&format!("{folder}/templates/"))
+            + uses.charts.iter().map(|chart| below(&format!("charts/{chart}/templates/"))).sum::<usize>(),
         crds_changed: self::below(changes, &format!("{folder}/crds/")).map(|(path, _)| path.clone()).collect(),
         objects: objects::compare(&templates(view, uses)?),
         namespace: text_change(
@@ -202,9 +203,9 @@ fn templates(view: &View<'_>, uses: &Uses) -> Result<Vec<TemplateChange>, DriftE
 /// The files that upstream changed and that the environment uses.
 pub(crate) fn relevant_files(view: &View<'_>, uses: &[Uses]) -> usize {
     let names = view.own_names();
-    let enabled = |at: &usize| view.enabled.contains(&uses[*at].application);
+    let enabled: Vec<&Uses> = uses.iter().filter(|uses| view.enabled.contains(&uses.application)).collect();
     let changes = view.compared.upstream_changes.keys();
-    changes.filter(|path| super::relevance::uses(path, uses, &names).iter().any(enabled)).count()
+    changes.filter(|path| super::relevance::uses(path, &enabled, &names)).count()
 }
 
 /// Files that Argo CD will look for after the merge and not find.

@@ -37,9 +37,14 @@ pub struct Report {
     pub environment_files: Vec<String>,
     /// Changes of the fork outside its environments' files, whose content still differs from upstream.
     pub local_patches: Vec<LocalPatch>,
-    /// Upstream's commits, merges apart, that touch what an enabled application of this environment uses.
+    /// Upstream's commits, merges apart, that touch what an enabled application of this environment uses, or which
+    /// applications are on.
     pub relevant_commits: usize,
-    /// Files that upstream changed and that an enabled application of this environment uses.
+    /// Upstream's commits, merges apart, that touch this environment's own values and secrets of enabled applications.
+    #[serde(default)]
+    pub own_files_commits: usize,
+    /// Files that upstream changed and that an enabled application of this environment uses, or that say which
+    /// applications are on.
     pub relevant_files: usize,
     /// Applications that are enabled here, or would be after the merge.
     pub applications: Vec<ApplicationReport>,
@@ -162,7 +167,7 @@ pub struct ApplicationReport {
     pub shared_files_changed: usize,
     /// Upstream's commits, merges apart, that touch what it uses.
     pub relevant_commits: usize,
-    /// Its templates that changed.
+    /// Its templates that changed, with those of charts beside it.
     pub templates_changed: usize,
     /// Custom resource definitions that changed.
     pub crds_changed: Vec<String>,

@@ -52,7 +52,6 @@ pub fn report_on(compared: &Comparison, request: &Request) -> Result<Report, Dri
     for (at, uses) in uses.iter().enumerate() {
         reports.push(applications::report(&view, at, uses, &relevance)?);
     }
-    let enabled: Vec<usize> = (0..uses.len()).filter(|at| view.enabled.contains(&uses[*at].application)).collect();
     let secrets = secrets::changes(&view)?;
     let missing = applications::missing_values_files(&view)?;
     let signals = signals(&Material {
@@ -82,7 +81,8 @@ pub fn report_on(compared: &Comparison, request: &Request) -> Result<Report, Dri
         files_changed_both: compared.changed_by_both(),
         environment_files: compared.fork_changes.keys().filter(|path| belongs_to(path, &view.name)).cloned().collect(),
         local_patches: patches::local(&view)?,
-        relevant_commits: relevance.of_any(&enabled),
+        relevant_commits: relevance.relevant,
+        own_files_commits: relevance.own,
         relevant_files: applications::relevant_files(&view, &uses),
         applications_added: after.keys().filter(|name| !before.contains_key(*name)).cloned().collect(),
         applications_removed: before.keys().filter(|name| !after.contains_key(*name)).cloned().collect(),
