@@ -1,11 +1,5 @@
 //! The three historical gaps on clones of the real repositories: what was measured, and the signals that would have told.
-#![allow(
-    clippy::unwrap_used,
-    clippy::format_collect,
-    clippy::cast_possible_truncation,
-    clippy::cmp_owned,
-    reason = "a failing helper is a failing test"
-)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a failing helper is a failing test")]
 
 mod drift_common;
 

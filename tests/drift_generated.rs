@@ -1,11 +1,5 @@
 //! Five hundred generated pairs of forks: we and Git must agree.
-#![allow(
-    clippy::unwrap_used,
-    clippy::format_collect,
-    clippy::cast_possible_truncation,
-    clippy::cmp_owned,
-    reason = "a failing helper is a failing test"
-)]
+#![allow(clippy::unwrap_used, clippy::format_collect, reason = "a failing helper is a failing test")]
 
 mod git_common;
 

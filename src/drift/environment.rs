@@ -69,7 +69,8 @@ pub(crate) fn moves(view: &View<'_>) -> Result<Vec<EnvironmentChange>, DriftErro
         let fork = by_path(view.fork.yaml(&old)?.as_ref());
         for (key, to) in by_path(view.merged.yaml(&file)?.as_ref()) {
             let Some(from) = before.get(&key).filter(|from| **from != to) else { continue };
-            if is_placement(&key) || is_vault(&key) {
+            let plain = |url: &Option<String>| url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+            if is_placement(&key) || (is_vault(&key) && plain(from) != plain(&to)) {
                 let fork = fork.get(&key).cloned().flatten();
                 found.push(EnvironmentChange { file: file.clone(), from: from.clone(), to, fork, key });
             }

@@ -8,6 +8,7 @@
 
 mod applications;
 mod comparison;
+mod edits;
 mod environment;
 mod environment_files;
 mod error;
@@ -26,7 +27,6 @@ mod signals;
 mod since;
 mod snapshot;
 mod steps;
-mod sweeps;
 mod values;
 mod version;
 mod view;

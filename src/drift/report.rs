@@ -2,6 +2,7 @@
 
 use super::applications;
 use super::comparison::{Comparison, Side};
+use super::edits::edits;
 use super::environment;
 use super::environment_files::belongs_to;
 use super::error::DriftError;
@@ -60,6 +61,7 @@ pub fn report_on(compared: &Comparison, request: &Request) -> Result<Report, Dri
         applications: &reports,
         uses: &uses,
         relevance: &relevance,
+        edits: &edits(&view)?,
         secrets: &secrets,
         missing: &missing,
     })?;
