@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 fn report_of(clones: &Clones, gap: &Value) -> Report {
     let (fork, upstream) = clones.sides(&text(&gap["fork"]), &text(&gap["upstream"]));
-    let request =
-        Request { environment: text(&gap["env"]), aliases: Vec::new(), former_names: Vec::new(), fork, upstream };
+    let environment = text(&gap["env"]);
+    let request = Request { environment, aliases: Vec::new(), former_names: Vec::new(), fork, upstream, facts: None };
     let begun = std::time::Instant::now();
     let report = report(&clones.git, &request).unwrap();
     eprintln!("whole report: {:?}", begun.elapsed());

@@ -5,6 +5,7 @@
 mod drift_common;
 
 use drift_common::phalanx::{CATALOGUE, Phalanx, ROE, evidence};
+use rsp_install::drift::mode::Facts;
 use rsp_install::drift::{Level, Report};
 
 const GAFAELFAWR: &str = "applications/gafaelfawr/Chart.yaml";
@@ -335,4 +336,24 @@ fn user_images_that_stop_working_are_announced_by_their_version_or_by_a_message(
     let message = "Update Nublado to 13.0.0\n\nIncompatible with labs built after\n12.0.0 unless they are rebuilt.";
     let (level, told) = after(&phalanx, "labs-incompatible", message, &[(file, &chart("13.0.0"))]);
     assert!(level == Some(Level::Warn) && told.len() == 1, "{told:?}");
+}
+
+#[test]
+fn a_cluster_that_is_known_decides_about_its_kubernetes_and_from_which_version_it_comes() {
+    let file = "docs/admin/requirements.rst";
+    let Some(phalanx) = with(&[(file, "The oldest version of Kubernetes known to work is 1.23.\n")]) else { return };
+    let chart = phalanx.read(GAFAELFAWR).replace("9.6.1", "12.2.0");
+    phalanx.upstream(
+        "Newer",
+        &[(file, "The oldest version of Kubernetes known to work is 1.30.\n"), (GAFAELFAWR, &chart)],
+    );
+    let knowing = |kubernetes: &str, deployed: &str| {
+        let deployed = [("gafaelfawr".to_owned(), deployed.to_owned())].into();
+        phalanx.report_knowing(Facts { kubernetes: Some(kubernetes.into()), deployed, ..Facts::default() })
+    };
+    let report = knowing("1.30.1", "11.0.0");
+    assert_eq!((level(&report, "kubernetes-min"), level(&report, "floor-version")), (None, None));
+    let report = knowing("1.29.9", "9.6.1");
+    assert_eq!(evidence(&report, "kubernetes-min"), ["lowest Kubernetes: 1.30; the cluster has 1.29"]);
+    assert_eq!(level(&report, "floor-version"), Some(Level::Stop));
 }

@@ -46,9 +46,12 @@ pub(crate) fn report(
     let folder = format!("applications/{name}");
     let (before, after) = (view.before(), &view.upstream);
     let (old, new) = (before.chart(&folder)?, after.chart(&folder)?);
+    // Versions go from what is deployed, when that is known.
+    let running = view.deployed.of(name).unwrap_or(before);
+    let old = if std::ptr::eq(running, before) { old } else { running.chart(&folder)?.or(old) };
+    let told = view.facts.and_then(|facts| facts.deployed.get(name).cloned());
     let text = |chart: &Option<Chart>, get: fn(&Chart) -> Option<String>| chart.as_ref().and_then(get);
-    let change =
-        |get: fn(&Chart) -> Option<String>| version::change(text(&old, get).as_deref(), text(&new, get).as_deref());
+    let app_version = |chart: &Chart| chart.app_version.clone();
     let changes = &view.compared.upstream_changes;
     let overrides =
         overrides::judge(name, (&view.fork, &view.name), view.base.as_ref(), after, (&view.merged, &view.merged_name))?;
@@ -58,10 +61,16 @@ pub(crate) fn report(
     Ok(ApplicationReport {
         enabled: view.enabled.contains(name),
         removed_upstream: new.is_none() && after.tree.identity(&folder)?.is_none(),
-        chart: change(|chart| Some(chart.version.clone())),
-        app_version: change(|chart| chart.app_version.clone()),
+        chart: version::change(
+            text(&old, |chart| Some(chart.version.clone())).as_deref(),
+            text(&new, |chart| Some(chart.version.clone())).as_deref(),
+        ),
+        app_version: version::change(
+            told.or_else(|| text(&old, app_version)).as_deref(),
+            text(&new, app_version).as_deref(),
+        ),
         dependencies: dependencies(old.as_ref(), new.as_ref()),
-        image_tags: image_tags(before, after, &folder)?,
+        image_tags: image_tags(running, after, &folder)?,
         values_removed,
         values_added,
         stale_overrides: overrides.stale,

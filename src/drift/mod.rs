@@ -8,6 +8,7 @@
 
 mod applications;
 mod comparison;
+mod deployed;
 mod edits;
 mod environment;
 mod environment_files;

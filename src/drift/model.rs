@@ -1,5 +1,6 @@
 //! The report: a contract, with its schema in `docs/schema/drift.json`.
 
+use super::mode::Facts;
 use crate::client::git::ConflictKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,9 @@ pub struct Report {
     pub missing_values_files: Vec<String>,
     /// The environment itself.
     pub environment: EnvironmentReport,
+    /// What was known of the cluster; versions are compared with what is deployed there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Facts>,
     /// The oldest Kubernetes that upstream says it works on.
     pub lowest_kubernetes: Option<String>,
     /// What to watch out for, most serious first.
@@ -419,7 +423,7 @@ pub struct Week {
 /// A file that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Unreadable {
-    /// `base`, `fork`, `upstream` or `merge`.
+    /// `base`, `fork`, `upstream`, `merge` or `deployed`.
     pub side: String,
     /// The file.
     pub file: String,

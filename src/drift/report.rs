@@ -7,6 +7,7 @@ use super::environment;
 use super::environment_files::belongs_to;
 use super::error::DriftError;
 use super::known::{REQUIREMENTS, lowest_kubernetes};
+use super::mode::Facts;
 use super::model::{CommitReport, Conflict, Report, SideReport};
 use super::patches;
 use super::relevance::relevance;
@@ -30,6 +31,8 @@ pub struct Request {
     pub fork: Side,
     /// What it follows.
     pub upstream: Side,
+    /// What is known of the cluster, if anything.
+    pub facts: Option<Facts>,
 }
 
 /// Compares, reads, judges.
@@ -40,7 +43,7 @@ pub fn report(git: &Git, request: &Request) -> Result<Report, DriftError> {
 
 /// The same on a comparison that is already there.
 pub fn report_on(compared: &Comparison, request: &Request) -> Result<Report, DriftError> {
-    let (view, mut own) = View::open(compared, &request.environment, &request.aliases, &request.former_names)?;
+    let (view, mut own) = View::open(compared, request)?;
     own.changes = environment::changes(&view)?;
     own.moves = environment::moves(&view)?;
     own.vault_url = view.merged.environment_text(&view.merged_name, "vaultUrl")?;
@@ -95,6 +98,7 @@ pub fn report_on(compared: &Comparison, request: &Request) -> Result<Report, Dri
         secrets,
         missing_values_files: missing,
         environment: own,
+        cluster: request.facts.clone(),
         lowest_kubernetes: lowest.map(|[major, minor, _]| format!("{major}.{minor}")),
         signals,
         weeks: relevance.weeks,

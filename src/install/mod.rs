@@ -10,6 +10,7 @@ mod argocd_wait;
 mod chart;
 pub mod cluster;
 mod error;
+mod facts;
 mod guard;
 mod hand_off;
 mod marker;
@@ -35,6 +36,7 @@ mod workload;
 
 pub use applications::{ApplicationStatus, applications};
 pub use error::InstallError;
+pub use facts::facts;
 pub use guard::{Answers, Door};
 pub use preflight::preflight;
 pub use record::InstallationRecord;

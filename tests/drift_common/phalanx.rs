@@ -2,6 +2,7 @@
 
 use super::git_common::{Fixture, git_here};
 use rsp_install::client::git::Git;
+use rsp_install::drift::mode::Facts;
 use rsp_install::drift::{DriftError, Report, Request, Side, report};
 use rsp_install::engine::Events;
 
@@ -64,6 +65,21 @@ impl Phalanx {
     }
 
     pub(crate) fn try_report_of(&self, fork: &str, upstream: &str, environment: &str) -> Result<Report, DriftError> {
+        self.report_with(None, fork, upstream, environment)
+    }
+
+    /// The report when something is known of the cluster.
+    pub(crate) fn report_knowing(&self, facts: Facts) -> Report {
+        self.report_with(Some(facts), "fork", "main", "roe").unwrap()
+    }
+
+    fn report_with(
+        &self,
+        facts: Option<Facts>,
+        fork: &str,
+        upstream: &str,
+        environment: &str,
+    ) -> Result<Report, DriftError> {
         let side =
             |reference: &str| Side { repository: self.0.path().display().to_string(), reference: reference.to_owned() };
         let request = Request {
@@ -72,6 +88,7 @@ impl Phalanx {
             former_names: Vec::new(),
             fork: side(fork),
             upstream: side(upstream),
+            facts,
         };
         report(&Git::new(&self.0.process(), Events::default()), &request)
     }

@@ -61,6 +61,7 @@ pub fn decide(report: &Report, facts: &Facts) -> Advice {
         environment: report.environment.name.clone(),
         mode,
         reasons,
+        facts: facts.clone(),
         unknown: unknown.collect(),
         signals: report.signals.clone(),
         steps,

@@ -120,13 +120,21 @@ fn majors(material: &Material<'_>, charts: &[&str]) -> Vec<Evidence> {
     evidence
 }
 
-/// Without a cluster at hand nobody knows whether it is below the new minimum: then it is a thing to check.
+/// With a cluster at hand it is below the minimum or not; without one a minimum that rises must be checked.
 fn kubernetes(material: &Material<'_>) -> Result<Option<Signal>, DriftError> {
     const FILE: &str = REQUIREMENTS;
     let lowest = |text: Option<String>| text.as_deref().and_then(lowest_kubernetes);
     let before = lowest(material.view.before().text(FILE)?);
     let after = lowest(material.view.upstream.text(FILE)?);
+    let cluster = material.view.facts.and_then(|facts| facts.kubernetes.as_deref()).and_then(numbers);
     let evidence = match (before, after) {
+        (_, Some(after)) if cluster.is_some() => {
+            let below = cluster.filter(|[major, minor, _]| [*major, *minor, 0] < after);
+            let [major, minor, _] = after;
+            let words =
+                |[has, too, _]: [u64; 3]| format!("lowest Kubernetes: {major}.{minor}; the cluster has {has}.{too}");
+            below.map(|cluster| Evidence::file(words(cluster), FILE)).into_iter().collect()
+        }
         (before, Some(after)) if before.is_some_and(|before| before < after) => {
             let [major, minor, _] = after;
             let old = before.map(|[major, minor, _]| format!("{major}.{minor}")).unwrap_or_default();
