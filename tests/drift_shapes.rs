@@ -1,4 +1,4 @@
-//! The shapes of the real gaps, as small generated repositories: each signal, and each kind of bad input.
+//! The shapes of the real gaps, as small generated repositories: what is told, and what to do.
 #![allow(clippy::unwrap_used, reason = "a failing helper is a failing test")]
 
 mod drift_common;
@@ -6,7 +6,6 @@ mod drift_common;
 use drift_common::phalanx::{CATALOGUE, Phalanx, ROE, evidence};
 use rsp_install::drift::mode::{Facts, Mode, decide};
 use rsp_install::drift::{Level, render, since};
-use rsp_install::error::{Explain as _, Kind};
 
 #[test]
 fn a_fork_that_is_up_to_date_has_no_signals_and_nothing_to_merge() {
@@ -272,40 +271,6 @@ fn a_broken_values_file_on_one_side_is_reported_and_the_report_goes_on() {
         report.unreadable
     );
     assert_eq!(report.behind, 1);
-}
-
-#[test]
-fn unrelated_histories_and_an_environment_on_one_side_only_are_reported() {
-    let Some(phalanx) = Phalanx::new() else { return };
-    phalanx.0.git(&["checkout", "-q", "--orphan", "alone"]);
-    phalanx.0.commit(&[("README.md", "alone\n")]);
-    let report = phalanx.try_report_of("alone", "main", "roe").unwrap();
-    assert_eq!((report.merge_base, report.ahead), (None, 1));
-    assert!(report.conflicts.iter().any(|one| one.path == "README.md"));
-
-    phalanx.fork(
-        "only here",
-        &[(
-            "environments/values-mine.yaml",
-            &ROE.replace("name: roe", "name: mine").replace("rsp.example", "mine.example"),
-        )],
-    );
-    let report = phalanx.try_report_of("fork", "main", "mine").unwrap();
-    assert!(report.environment.in_fork && !report.environment.in_upstream);
-    assert!(evidence(&report, "env-renamed").is_empty(), "it is the fork's own");
-}
-
-#[test]
-fn bad_input_is_refused_by_name() {
-    let Some(phalanx) = Phalanx::new() else { return };
-    let unknown = phalanx.try_report_of("fork", "main", "nowhere").unwrap_err();
-    assert!(unknown.to_string().contains("nowhere") && unknown.help()[0].contains("roe"));
-    assert_eq!(phalanx.try_report_of("frok", "main", "roe").unwrap_err().kind(), Kind::Invalid);
-    phalanx.0.git(&["checkout", "-q", "--orphan", "stranger"]);
-    phalanx.0.git(&["rm", "-rfq", "."]);
-    phalanx.0.commit(&[("README.md", "x\n")]);
-    let stranger = phalanx.try_report_of("stranger", "main", "roe").unwrap_err();
-    assert!(stranger.to_string().contains("not a phalanx checkout"), "{stranger}");
 }
 
 #[test]

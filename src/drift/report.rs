@@ -68,7 +68,9 @@ pub fn report_on(compared: &Comparison, request: &Request) -> Result<Report, Dri
         secrets: &secrets,
         missing: &missing,
     })?;
-    let (before, after) = (view.before().catalogue()?, view.upstream.catalogue()?);
+    let catalogues = (view.before().catalogue()?, view.upstream.catalogue()?);
+    let (before, after) =
+        if let (Some(before), Some(after)) = catalogues { (before, after) } else { Default::default() };
     let conflicts: Vec<Conflict> =
         compared.merge.conflicts.iter().map(|(path, kind)| Conflict { path: path.clone(), kind: *kind }).collect();
     let history = &compared.history;

@@ -120,9 +120,10 @@ impl Snapshot {
         Ok(names)
     }
 
-    /// The applications that the defaults know: the catalogue.
-    pub(crate) fn catalogue(&self) -> Result<BTreeMap<String, bool>, DriftError> {
-        let Some(values) = self.yaml("environments/values.yaml")? else { return Ok(BTreeMap::new()) };
+    /// The applications that the defaults know: the catalogue. Nothing when the file cannot be read: then nobody knows
+    /// what is gone.
+    pub(crate) fn catalogue(&self) -> Result<Option<BTreeMap<String, bool>>, DriftError> {
+        let Some(values) = self.yaml("environments/values.yaml")? else { return Ok(None) };
         let mut catalogue = BTreeMap::new();
         if let Some(applications) = values.get("applications") {
             for (key, node) in applications.entries().unwrap_or_default() {
@@ -135,7 +136,7 @@ impl Snapshot {
                 }
             }
         }
-        Ok(catalogue)
+        Ok(Some(catalogue))
     }
 
     /// A chart; nothing when it is not there, or broken, which is noted.

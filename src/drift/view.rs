@@ -48,6 +48,7 @@ impl<'a> View<'a> {
         let fork = Snapshot::open("fork", compared.fork_tree()?)?;
         fork.refuse_strangers()?;
         let upstream = Snapshot::open("upstream", compared.upstream_tree()?)?;
+        upstream.refuse_strangers()?;
         let merged = Snapshot::open("merge", compared.merged_tree())?;
         let base = compared.base_tree()?.map(|tree| Snapshot::open("base", tree)).transpose()?;
         let others = || aliases.iter().chain(former).map(String::as_str);
@@ -81,11 +82,16 @@ impl<'a> View<'a> {
         names.push(upstream_name.clone());
         let mut seen = BTreeSet::new();
         names.retain(|name| seen.insert(name.clone()));
-        let enabled = fork.enabled(name)?;
+        let mut enabled = fork.enabled(name)?;
+        if report.in_fork && fork.environment(name)?.is_none() {
+            // The fork's file is broken: what was on before it broke is the next best.
+            let before = if let Some(base) = &base { base.enabled(name)? } else { BTreeSet::new() };
+            enabled = if before.is_empty() { upstream.enabled(name)? } else { before };
+        }
         // Enabled means nothing where the chart is gone: Helm has no template for it either.
         let catalogue = merged.catalogue()?;
         let enabled_after = merged.enabled(&merged_name)?;
-        let enabled_after = enabled_after.into_iter().filter(|name| known(&catalogue, name)).collect();
+        let enabled_after = enabled_after.into_iter().filter(|name| known(catalogue.as_ref(), name)).collect();
         let name = name.to_owned();
         let deployed = Deployed::open(&compared.pair, request.facts.as_ref(), &enabled)?;
         let facts = request.facts.as_ref();
@@ -126,8 +132,8 @@ impl<'a> View<'a> {
     }
 }
 
-fn known(catalogue: &BTreeMap<String, bool>, application: &str) -> bool {
-    catalogue.is_empty() || catalogue.contains_key(application)
+fn known(catalogue: Option<&BTreeMap<String, bool>>, application: &str) -> bool {
+    catalogue.is_none_or(|catalogue| catalogue.contains_key(application))
 }
 
 fn exists(side: &Snapshot, environment: &str) -> bool {
