@@ -146,8 +146,7 @@ fn a_vault_that_only_loses_its_slash_has_not_moved() {
 #[test]
 fn an_address_a_storage_class_or_a_file_server_that_the_fork_changes_is_placement() {
     let file = "applications/tap/values-roe.yaml";
-    let values =
-        "service:\n  loadBalancerIP: 192.0.2.1\nvolume:\n  storageClass: fast\n  nfs:\n    server: a\nport: 1\n";
+    let values = "service:\n  loadBalancerIP: 192.0.2.1\npostgresStorageClass: fast\nvolumes:\n- name: home\n  source:\n    server: a\nport: 1\n";
     let Some(phalanx) = with(&[(file, values)]) else { return };
     phalanx.fork("A port", &[(file, &values.replace("port: 1", "port: 2"))]);
     assert_eq!(level(&phalanx.report(), "placement"), None);

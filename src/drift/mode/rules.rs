@@ -1,6 +1,7 @@
 //! The rules, in their order.
 
 use super::{Advice, Facts, Mode};
+use crate::drift::environment::is_storage_class;
 use crate::drift::known::{FLOORS, numbers};
 use crate::drift::model::{EnvironmentChange, Level, Report, Signal, Step};
 
@@ -137,7 +138,7 @@ fn rebuild_reasons(report: &Report, facts: &Facts) -> (Vec<String>, Vec<String>)
 fn moved<'a>(report: &'a Report, key: &'a str) -> impl Iterator<Item = &'a EnvironmentChange> {
     report.environment.moves.iter().filter(move |change| {
         let last = change.key.rsplit('.').next().unwrap_or_default();
-        last == key || (key == "storageClass" && matches!(last, "storageClassName" | "storage_class"))
+        last == key || (key == "storageClass" && is_storage_class(&change.key))
     })
 }
 
