@@ -57,7 +57,7 @@ pub(crate) fn report(
         overrides::judge(name, (&view.fork, &view.name), view.base.as_ref(), after, (&view.merged, &view.merged_name))?;
     let (values_removed, values_added) = keys(before, after, &folder)?;
     let below = |prefix: &str| below(changes, prefix).count();
-    let (old_template, new_template) = (before.template(name), after.template(name));
+    let (old_template, new_template) = (before.template(name)?, after.template(name)?);
     Ok(ApplicationReport {
         enabled: view.enabled.contains(name),
         removed_upstream: new.is_none() && after.tree.identity(&folder)?.is_none(),
@@ -83,12 +83,12 @@ pub(crate) fn report(
         crds_changed: self::below(changes, &format!("{folder}/crds/")).map(|(path, _)| path.clone()).collect(),
         objects: objects::compare(&templates(view, uses)?),
         namespace: text_change(
-            old_template.and_then(|template| template.namespace.clone()),
-            new_template.and_then(|template| template.namespace.clone()),
+            old_template.as_ref().and_then(|template| template.namespace.clone()),
+            new_template.as_ref().and_then(|template| template.namespace.clone()),
         ),
         project: text_change(
-            old_template.and_then(|template| template.project.clone()),
-            new_template.and_then(|template| template.project.clone()),
+            old_template.and_then(|template| template.project),
+            new_template.and_then(|template| template.project),
         ),
         name: name.clone(),
     })

@@ -94,7 +94,7 @@ pub fn report_on(compared: &Comparison, request: &Request) -> Result<Report, Dri
         applications_added: after.keys().filter(|name| !before.contains_key(*name)).cloned().collect(),
         applications_removed: before.keys().filter(|name| !after.contains_key(*name)).cloned().collect(),
         newly_default: view.enabled_after.difference(&view.enabled).cloned().collect(),
-        steps: steps(&signals, &conflicts, &secrets, &reports),
+        steps: steps(&view.name, &signals, &conflicts, &secrets, &reports),
         applications: reports,
         conflicts,
         secrets,
