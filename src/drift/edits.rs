@@ -12,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// From how many environments on it counts.
 const MANY: usize = 5;
 
+/// Files before and after, by environment.
+type Sides = BTreeMap<String, (Option<ObjectId>, Option<ObjectId>)>;
+
 /// One edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Edit {
@@ -20,7 +23,7 @@ pub(crate) struct Edit {
     /// The application.
     pub(crate) application: String,
     /// The environments whose values it edits, with the file before and after.
-    pub(crate) environments: BTreeMap<String, (Option<ObjectId>, Option<ObjectId>)>,
+    pub(crate) environments: Sides,
 }
 
 impl Edit {
@@ -82,11 +85,7 @@ impl Folders<'_> {
 }
 
 /// The environments whose values differ between two versions of an application's folder.
-fn edited(
-    view: &View<'_>,
-    old: Option<ObjectId>,
-    new: Option<ObjectId>,
-) -> Result<BTreeMap<String, (Option<ObjectId>, Option<ObjectId>)>, DriftError> {
+fn edited(view: &View<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Sides, DriftError> {
     let read = |id: Option<ObjectId>| -> Result<BTreeMap<String, ObjectId>, DriftError> {
         let entries: Folder = id
             .map(|id| view.compared.pair.folder(id, |name, _| name.starts_with("values-")))

@@ -73,7 +73,9 @@ fn descend(node: &Node, path: &str, found: &mut BTreeMap<String, Option<String>>
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match &node.content {
         Content::Mapping(entries) if !entries.is_empty() => {
-            entries.iter().for_each(|(key, value)| descend(value, &below(&key.name), found));
+            for (key, value) in entries {
+                descend(value, &below(&key.name), found);
+            }
         }
         Content::Sequence(entries) if !entries.is_empty() => {
             for (at, value) in entries.iter().enumerate() {

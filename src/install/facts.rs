@@ -27,7 +27,7 @@ pub async fn facts(site: &Arc<Site>) -> Option<Facts> {
     site.loaded.environment.cluster.as_ref()?;
     let events = site.run.outlet.events();
     let without = "the report is made without facts of the cluster";
-    match tokio::time::timeout(PATIENCE, gather(site)).await {
+    match tokio::time::timeout(PATIENCE, Box::pin(gather(site))).await {
         Ok(Ok(Some(facts))) => Some(facts),
         Ok(Ok(None)) => {
             events.warn(format!("the cluster of {} is not there: {without}", site.name()));

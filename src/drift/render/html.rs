@@ -21,7 +21,7 @@ pub fn html(report: &Report) -> Result<String, handlebars::RenderError> {
             })
         })
         .collect();
-    let (stops, signals): (Vec<&Signal>, Vec<&Signal>) =
+    let (urgent, others): (Vec<&Signal>, Vec<&Signal>) =
         report.signals.iter().partition(|signal| signal.level == Level::Stop);
     let shown = |signals: Vec<&Signal>| -> Vec<Value> { signals.into_iter().map(entry).collect() };
     // A reference that is the commit itself says nothing more.
@@ -31,10 +31,10 @@ pub fn html(report: &Report) -> Result<String, handlebars::RenderError> {
         "steps": steps,
         "report": report,
         "headline": headline(report),
-        "stop": !stops.is_empty(),
+        "stop": !urgent.is_empty(),
         "figures": figures(report),
-        "stops": shown(stops),
-        "signals": shown(signals),
+        "stops": shown(urgent),
+        "signals": shown(others),
         "fork_ref": name(&report.fork),
         "upstream_ref": name(&report.upstream),
         "applications": applications,
