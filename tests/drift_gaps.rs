@@ -1,11 +1,5 @@
 //! The three historical gaps on clones of the real repositories: what was measured, and the signals that would have told.
-#![allow(
-    clippy::unwrap_used,
-    clippy::format_collect,
-    clippy::cast_possible_truncation,
-    clippy::cmp_owned,
-    reason = "a failing helper is a failing test"
-)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a failing helper is a failing test")]
 
 mod drift_common;
 
@@ -16,8 +10,8 @@ use serde_json::{Value, json};
 
 fn report_of(clones: &Clones, gap: &Value) -> Report {
     let (fork, upstream) = clones.sides(&text(&gap["fork"]), &text(&gap["upstream"]));
-    let request =
-        Request { environment: text(&gap["env"]), aliases: Vec::new(), former_names: Vec::new(), fork, upstream };
+    let environment = text(&gap["env"]);
+    let request = Request { environment, aliases: Vec::new(), former_names: Vec::new(), fork, upstream, facts: None };
     let begun = std::time::Instant::now();
     let report = report(&clones.git, &request).unwrap();
     eprintln!("whole report: {:?}", begun.elapsed());
@@ -36,13 +30,25 @@ fn what_changes_for_each_application_is_exact() {
         assert_eq!(json!(report.applications_removed), gap["catalog_removed"], "{id}");
         assert_eq!(report.behind, gap["upstream_commits"].as_u64().unwrap() as usize, "{id}");
         assert_eq!(report.behind_without_merges, gap["relevance"]["no_merge_total"].as_u64().unwrap() as usize, "{id}");
-        eprintln!(
-            "{id}: {} relevant commits (measured {}), {} files (measured {})",
-            report.relevant_commits,
-            gap["relevance"]["no_merge_relevant"],
-            report.relevant_files,
-            gap["relevance"]["files_relevant"]
-        );
+        let measured = |name: &str| gap["relevance"][name].as_u64().unwrap() as usize;
+        assert_eq!(report.relevant_commits, measured("no_merge_relevant"), "{id}: relevant commits");
+        assert_eq!(report.relevant_files, measured("files_relevant"), "{id}: relevant files");
+        assert_eq!(report.own_files_commits, measured("own_env_file_commits"), "{id}: commits to our own files");
+        assert_eq!(report.weeks.iter().map(|week| week.relevant).sum::<usize>(), report.relevant_commits, "{id}");
+        let sweeps: Vec<(String, String)> = report
+            .signals
+            .iter()
+            .filter(|signal| signal.id == "sweep")
+            .flat_map(|signal| &signal.evidence)
+            .map(|one| (one.commit.clone().unwrap(), one.text.split(':').next().unwrap().to_owned()))
+            .collect();
+        let mut measured: Vec<(String, String)> = Vec::new();
+        for sweep in gap["sweeps_without_own_env"].as_array().unwrap() {
+            measured.insert(0, (text(&sweep["merge"]), text(&sweep["app"])));
+        }
+        assert_eq!(sweeps, measured, "{id}: sweeps, newest first");
+        let conflicts: Vec<&str> = report.conflicts.iter().map(|one| one.path.as_str()).collect();
+        assert_eq!(json!(conflicts), gap["merged"]["conflict_files"], "{id}: conflicts");
         for (name, want) in gap["apps"].as_object().unwrap() {
             let found = report.applications.iter().find(|one| one.name == *name).unwrap();
             check_application(&format!("{id}, {name}"), found, want);
@@ -80,7 +86,17 @@ fn check_application(id: &str, found: &ApplicationReport, want: &Value) {
         found.values_removed
     );
     assert_eq!(found.values_added.len(), count("values_keys_added"), "{id}: keys added {:?}", found.values_added);
+    let shared: u64 = want["shared_chart_files_changed"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(_, count)| count.as_u64().unwrap())
+        .sum();
+    assert_eq!(found.shared_files_changed as u64, shared, "{id}: files of charts beside it");
+    let project = found.project.as_ref().map(|change| json!([change.from, change.to])).unwrap_or_default();
     if !found.removed_upstream {
+        assert_eq!(found.templates_changed, count("templates_changed"), "{id}: templates");
+        assert_eq!(project, want["argocd_project"], "{id}: project");
         assert_eq!(
             found.uncheckable_overrides,
             count("overrides_of_external_subchart_not_checkable"),

@@ -1,102 +1,11 @@
-//! The shapes of the real gaps, as small generated repositories: each signal, and each kind of bad input.
-#![allow(
-    clippy::unwrap_used,
-    clippy::format_collect,
-    clippy::cast_possible_truncation,
-    clippy::cmp_owned,
-    reason = "a failing helper is a failing test"
-)]
+//! The shapes of the real gaps, as small generated repositories: what is told, and what to do.
+#![allow(clippy::unwrap_used, reason = "a failing helper is a failing test")]
 
-mod git_common;
+mod drift_common;
 
-use git_common::{Fixture, git_here};
-use rsp_install::client::git::Git;
+use drift_common::phalanx::{CATALOGUE, Phalanx, ROE, evidence};
 use rsp_install::drift::mode::{Facts, Mode, decide};
-use rsp_install::drift::{DriftError, Level, Report, Request, Side, render, report, since};
-use rsp_install::engine::Events;
-use rsp_install::error::{Explain as _, Kind};
-
-/// A small phalanx with the environment `roe`, of which fork and upstream are two branches.
-struct Phalanx(Fixture);
-
-const CATALOGUE: &str = "applications:\n  gafaelfawr: false\n  mobu: false\n  nublado2: false\n  tap: false\n";
-const ROE: &str = "name: roe\nfqdn: rsp.example.ac.uk\nappOfAppsName: science-platform\nvaultUrl: https://vault.example.org/\n\
-vaultPathPrefix: secret/phalanx/roe\nrepoUrl: x\ntargetRevision: main\napplications:\n  gafaelfawr: true\n  nublado2: true\n  tap: true\n";
-
-impl Phalanx {
-    fn new() -> Option<Self> {
-        if !git_here() {
-            return None;
-        }
-        let phalanx = Self(Fixture::new());
-        let chart = |name: &str, version: &str| format!("name: {name}\nversion: 1.0.0\nappVersion: {version}\n");
-        let gafaelfawr = chart("gafaelfawr", "9.6.1")
-            + "dependencies:\n- {name: redis, version: 1.0.13, repository: https://example.org/}\n";
-        let tap = chart("tap", "1.0.0")
-            + "dependencies:\n- {name: cadc-tap, version: 1.0.0, repository: \"file://../../charts/cadc-tap\"}\n";
-        phalanx.0.commit(&[
-            ("environments/values.yaml", CATALOGUE),
-            ("environments/values-roe.yaml", ROE),
-            ("environments/templates/applications/rsp/tap.yaml", "spec:\n  destination:\n    namespace: \"tap\"\n"),
-            ("applications/gafaelfawr/Chart.yaml", &gafaelfawr),
-            ("applications/gafaelfawr/values.yaml", "config:\n  cadcBaseUuid: \"\"\n  open: {}\n  logLevel: info\n"),
-            ("applications/gafaelfawr/values-roe.yaml", "config:\n  cadcBaseUuid: abc\n  open:\n    anything: 1\n"),
-            ("applications/gafaelfawr/secrets.yaml", "password:\n  description: x\n  generate:\n    type: password\n"),
-            ("applications/nublado2/Chart.yaml", &chart("nublado2", "2.6.1")),
-            ("applications/nublado2/values-roe.yaml", "{}\n"),
-            ("applications/tap/Chart.yaml", &tap),
-            ("applications/tap/values.yaml", "cadc-tap: {}\n"),
-            ("applications/tap/values-roe.yaml", "{}\n"),
-            ("applications/mobu/Chart.yaml", &chart("mobu", "1.0.0")),
-            ("charts/cadc-tap/Chart.yaml", &chart("cadc-tap", "1.0.0")),
-            ("charts/cadc-tap/values.yaml", "image:\n  tag: 1.2.3\n"),
-            ("README.md", "phalanx\n"),
-        ]);
-        phalanx.0.git(&["branch", "fork"]);
-        Some(phalanx)
-    }
-
-    /// Commits on upstream (`main`).
-    fn upstream(&self, message: &str, files: &[(&str, &str)]) -> String {
-        self.0.git(&["checkout", "-q", "main"]);
-        self.0.commit_saying(message, files)
-    }
-
-    fn fork(&self, message: &str, files: &[(&str, &str)]) -> String {
-        self.0.git(&["checkout", "-q", "fork"]);
-        self.0.commit_saying(message, files)
-    }
-
-    fn read(&self, path: &str) -> String {
-        self.0.git(&["show", &format!("main:{path}")]) + "\n"
-    }
-
-    fn try_report(&self) -> Result<Report, DriftError> {
-        self.try_report_of("fork", "main", "roe")
-    }
-
-    fn try_report_of(&self, fork: &str, upstream: &str, environment: &str) -> Result<Report, DriftError> {
-        let side =
-            |reference: &str| Side { repository: self.0.path().display().to_string(), reference: reference.to_owned() };
-        let request = Request {
-            environment: environment.to_owned(),
-            aliases: Vec::new(),
-            former_names: Vec::new(),
-            fork: side(fork),
-            upstream: side(upstream),
-        };
-        report(&Git::new(&self.0.process(), Events::default()), &request)
-    }
-
-    fn report(&self) -> Report {
-        self.try_report().unwrap()
-    }
-}
-
-fn evidence(report: &Report, id: &str) -> Vec<String> {
-    let signals = report.signals.iter().filter(|signal| signal.id == id);
-    signals.flat_map(|signal| &signal.evidence).map(|one| one.text.clone()).collect()
-}
+use rsp_install::drift::{Level, render, since};
 
 #[test]
 fn a_fork_that_is_up_to_date_has_no_signals_and_nothing_to_merge() {
@@ -135,13 +44,18 @@ fn only_commits_that_touch_what_the_environment_uses_are_relevant() {
     phalanx.upstream("another environment", &[("applications/tap/values-idfdev.yaml", "a: 1\n")]);
     phalanx.upstream("not enabled here", &[("applications/mobu/values.yaml", "a: 1\n")]);
     phalanx.upstream("a chart beside tap", &[("charts/cadc-tap/values.yaml", "image:\n  tag: 1.3.0\n")]);
+    phalanx.upstream("its notes", &[("charts/cadc-tap/README.md", "notes\n")]);
+    phalanx.upstream("the application's notes", &[("applications/tap/README.md", "notes\n")]);
     phalanx.upstream("our values", &[("applications/tap/values-roe.yaml", "a: 1\n")]);
+    phalanx.upstream("a new project", &[("environments/templates/applications/other/x.yaml", "kind: x\n")]);
+    phalanx.upstream("a new application", &[("environments/values.yaml", &format!("{CATALOGUE}  new: false\n"))]);
     let report = phalanx.report();
-    assert_eq!((report.behind, report.relevant_commits, report.relevant_files), (5, 2, 2));
+    assert_eq!((report.behind, report.relevant_commits, report.relevant_files), (9, 3, 3));
+    assert_eq!(report.own_files_commits, 1, "our own values are counted apart");
     let tap = report.applications.iter().find(|one| one.name == "tap").unwrap();
-    assert_eq!((tap.relevant_commits, tap.files_changed, tap.shared_files_changed), (2, 2, 1));
+    assert_eq!((tap.relevant_commits, tap.files_changed, tap.shared_files_changed), (2, 3, 2));
     assert_eq!(tap.image_tags[0].name, "cadc-tap.image.tag");
-    assert_eq!(report.weeks.iter().map(|week| week.commits).sum::<usize>(), 5);
+    assert_eq!(report.weeks.iter().map(|week| week.commits).sum::<usize>(), 9);
 }
 
 #[test]
@@ -357,40 +271,6 @@ fn a_broken_values_file_on_one_side_is_reported_and_the_report_goes_on() {
         report.unreadable
     );
     assert_eq!(report.behind, 1);
-}
-
-#[test]
-fn unrelated_histories_and_an_environment_on_one_side_only_are_reported() {
-    let Some(phalanx) = Phalanx::new() else { return };
-    phalanx.0.git(&["checkout", "-q", "--orphan", "alone"]);
-    phalanx.0.commit(&[("README.md", "alone\n")]);
-    let report = phalanx.try_report_of("alone", "main", "roe").unwrap();
-    assert_eq!((report.merge_base, report.ahead), (None, 1));
-    assert!(report.conflicts.iter().any(|one| one.path == "README.md"));
-
-    phalanx.fork(
-        "only here",
-        &[(
-            "environments/values-mine.yaml",
-            &ROE.replace("name: roe", "name: mine").replace("rsp.example", "mine.example"),
-        )],
-    );
-    let report = phalanx.try_report_of("fork", "main", "mine").unwrap();
-    assert!(report.environment.in_fork && !report.environment.in_upstream);
-    assert!(evidence(&report, "env-renamed").is_empty(), "it is the fork's own");
-}
-
-#[test]
-fn bad_input_is_refused_by_name() {
-    let Some(phalanx) = Phalanx::new() else { return };
-    let unknown = phalanx.try_report_of("fork", "main", "nowhere").unwrap_err();
-    assert!(unknown.to_string().contains("nowhere") && unknown.help()[0].contains("roe"));
-    assert_eq!(phalanx.try_report_of("frok", "main", "roe").unwrap_err().kind(), Kind::Invalid);
-    phalanx.0.git(&["checkout", "-q", "--orphan", "stranger"]);
-    phalanx.0.git(&["rm", "-rfq", "."]);
-    phalanx.0.commit(&[("README.md", "x\n")]);
-    let stranger = phalanx.try_report_of("stranger", "main", "roe").unwrap_err();
-    assert!(stranger.to_string().contains("not a phalanx checkout"), "{stranger}");
 }
 
 #[test]

@@ -1,11 +1,14 @@
-//! `rsp-install drift`: what merging upstream into the fork means for this environment. Needs no cluster.
+//! `rsp-install drift`: what merging upstream into the fork means for this environment. Needs no cluster, and asks one
+//! that is there what it runs.
 
 use super::args::CheckoutArgs;
 use super::{Answer, Door};
 use crate::client::git::{Git, Location};
+use crate::drift::mode::Facts;
 use crate::drift::{self, DriftError, Level, Report, Request, Side, render};
 use crate::environment::Loaded;
 use crate::error::{Failure, Kind};
+use crate::install;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -42,7 +45,7 @@ pub enum Format {
 
 /// Reports; ends with 3 while stop signals hold.
 pub(super) async fn run(door: &Door, args: DriftArgs) -> Result<Answer, Failure> {
-    let mut report = report(door, args.fork.as_deref(), args.upstream.as_deref()).await?;
+    let mut report = report(door, args.fork.as_deref(), args.upstream.as_deref(), None).await?;
     if let Some(file) = &args.since {
         let earlier = drift::read_report(&file.display().to_string(), &read(door, file)?)?;
         report.since = Some(drift::since(&earlier, &report));
@@ -60,8 +63,14 @@ pub(super) async fn run(door: &Door, args: DriftArgs) -> Result<Answer, Failure>
     Ok(Answer::done(&report, text)?.ending(stops.then_some(Kind::Pending)))
 }
 
-/// The report that the environment's file and these flags ask for.
-pub(super) async fn report(door: &Door, fork: Option<&str>, upstream: Option<&str>) -> Result<Report, Failure> {
+/// The report that the environment's file and these flags ask for; without `facts` the cluster is asked, if it can be
+/// reached.
+pub(super) async fn report(
+    door: &Door,
+    fork: Option<&str>,
+    upstream: Option<&str>,
+    facts: Option<Facts>,
+) -> Result<Report, Failure> {
     let loaded = door.environment(&CheckoutArgs::default())?;
     let environment = &loaded.environment;
     let phalanx = environment.phalanx()?;
@@ -81,6 +90,10 @@ pub(super) async fn report(door: &Door, fork: Option<&str>, upstream: Option<&st
         former_names: phalanx.former_names.clone(),
         fork: side(fork, beside(door, &loaded, &phalanx.repository)?, &phalanx.branch),
         upstream,
+        facts: match facts {
+            Some(facts) => Some(facts),
+            None => install::facts(&loaded, &door.process, &door.run).await,
+        },
     };
     let git = Git::new(&door.process, door.run.outlet.events().clone());
     let report = tokio::task::spawn_blocking(move || drift::report(&git, &request)).await;

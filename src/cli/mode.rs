@@ -2,7 +2,7 @@
 
 use super::drift::{read, report};
 use super::{Answer, Door};
-use crate::drift::mode::{Advice, Facts, decide, read_facts};
+use crate::drift::mode::{Advice, decide, read_facts};
 use crate::error::Failure;
 use clap::Args;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ pub struct ModeArgs {
     /// Another upstream than the file's.
     #[arg(long, value_name = "REPO@REF")]
     pub upstream: Option<String>,
-    /// Facts of the cluster (YAML): nothing is contacted.
+    /// Facts of the cluster (YAML) instead of the cluster's own: it is not contacted.
     #[arg(long, value_name = "FILE")]
     pub facts: Option<PathBuf>,
 }
@@ -31,11 +31,11 @@ pub(super) async fn run(door: &Door, args: ModeArgs) -> Result<Answer, Failure> 
 /// The advice.
 pub(super) async fn advise(door: &Door, args: &ModeArgs) -> Result<Advice, Failure> {
     let facts = match &args.facts {
-        Some(file) => read_facts(&file.display().to_string(), &String::from_utf8_lossy(&read(door, file)?))?,
-        None => Facts::default(),
+        Some(file) => Some(read_facts(&file.display().to_string(), &String::from_utf8_lossy(&read(door, file)?))?),
+        None => None,
     };
-    let report = report(door, args.fork.as_deref(), args.upstream.as_deref()).await?;
-    Ok(decide(&report, &facts))
+    let report = report(door, args.fork.as_deref(), args.upstream.as_deref(), facts).await?;
+    Ok(decide(&report, &report.cluster.clone().unwrap_or_default()))
 }
 
 /// The advice for people.

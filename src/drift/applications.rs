@@ -46,22 +46,31 @@ pub(crate) fn report(
     let folder = format!("applications/{name}");
     let (before, after) = (view.before(), &view.upstream);
     let (old, new) = (before.chart(&folder)?, after.chart(&folder)?);
+    // Versions go from what is deployed, when that is known.
+    let running = view.deployed.of(name).unwrap_or(before);
+    let old = if std::ptr::eq(running, before) { old } else { running.chart(&folder)?.or(old) };
+    let told = view.facts.and_then(|facts| facts.deployed.get(name).cloned());
     let text = |chart: &Option<Chart>, get: fn(&Chart) -> Option<String>| chart.as_ref().and_then(get);
-    let change =
-        |get: fn(&Chart) -> Option<String>| version::change(text(&old, get).as_deref(), text(&new, get).as_deref());
+    let app_version = |chart: &Chart| chart.app_version.clone();
     let changes = &view.compared.upstream_changes;
     let overrides =
         overrides::judge(name, (&view.fork, &view.name), view.base.as_ref(), after, (&view.merged, &view.merged_name))?;
     let (values_removed, values_added) = keys(before, after, &folder)?;
     let below = |prefix: &str| below(changes, prefix).count();
-    let (old_template, new_template) = (before.template(name), after.template(name));
+    let (old_template, new_template) = (before.template(name)?, after.template(name)?);
     Ok(ApplicationReport {
         enabled: view.enabled.contains(name),
         removed_upstream: new.is_none() && after.tree.identity(&folder)?.is_none(),
-        chart: change(|chart| Some(chart.version.clone())),
-        app_version: change(|chart| chart.app_version.clone()),
+        chart: version::change(
+            text(&old, |chart| Some(chart.version.clone())).as_deref(),
+            text(&new, |chart| Some(chart.version.clone())).as_deref(),
+        ),
+        app_version: version::change(
+            told.or_else(|| text(&old, app_version)).as_deref(),
+            text(&new, app_version).as_deref(),
+        ),
         dependencies: dependencies(old.as_ref(), new.as_ref()),
-        image_tags: image_tags(before, after, &folder)?,
+        image_tags: image_tags(running, after, &folder)?,
         values_removed,
         values_added,
         stale_overrides: overrides.stale,
@@ -69,16 +78,17 @@ pub(crate) fn report(
         files_changed: below(&format!("{folder}/")),
         shared_files_changed: uses.charts.iter().map(|chart| below(&format!("charts/{chart}/"))).sum(),
         relevant_commits: relevance.of(at),
-        templates_changed: below(&format!("{folder}/templates/")),
+        templates_changed: below(&format!("{folder}/templates/"))
+            + uses.charts.iter().map(|chart| below(&format!("charts/{chart}/templates/"))).sum::<usize>(),
         crds_changed: self::below(changes, &format!("{folder}/crds/")).map(|(path, _)| path.clone()).collect(),
         objects: objects::compare(&templates(view, uses)?),
         namespace: text_change(
-            old_template.and_then(|template| template.namespace.clone()),
-            new_template.and_then(|template| template.namespace.clone()),
+            old_template.as_ref().and_then(|template| template.namespace.clone()),
+            new_template.as_ref().and_then(|template| template.namespace.clone()),
         ),
         project: text_change(
-            old_template.and_then(|template| template.project.clone()),
-            new_template.and_then(|template| template.project.clone()),
+            old_template.and_then(|template| template.project),
+            new_template.and_then(|template| template.project),
         ),
         name: name.clone(),
     })
@@ -202,9 +212,9 @@ fn templates(view: &View<'_>, uses: &Uses) -> Result<Vec<TemplateChange>, DriftE
 /// The files that upstream changed and that the environment uses.
 pub(crate) fn relevant_files(view: &View<'_>, uses: &[Uses]) -> usize {
     let names = view.own_names();
-    let enabled = |at: &usize| view.enabled.contains(&uses[*at].application);
+    let enabled: Vec<&Uses> = uses.iter().filter(|uses| view.enabled.contains(&uses.application)).collect();
     let changes = view.compared.upstream_changes.keys();
-    changes.filter(|path| super::relevance::uses(path, uses, &names).iter().any(enabled)).count()
+    changes.filter(|path| super::relevance::uses(path, &enabled, &names)).count()
 }
 
 /// Files that Argo CD will look for after the merge and not find.

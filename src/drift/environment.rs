@@ -4,7 +4,7 @@ use super::comparison::Comparison;
 use super::environment_files::belongs_to;
 use super::error::DriftError;
 use super::model::EnvironmentChange;
-use super::values::by_path;
+use super::values::by_full_path;
 use super::view::View;
 use crate::phalanx::yaml;
 use gix::ObjectId;
@@ -21,10 +21,11 @@ pub(crate) fn changes(view: &View<'_>) -> Result<Vec<EnvironmentChange>, DriftEr
             continue;
         }
         let base = match &view.base {
-            Some(base) => by_path(base.yaml(path)?.as_ref()),
+            Some(base) => by_full_path(base.yaml(path)?.as_ref()),
             None => BTreeMap::new(),
         };
-        let (upstream, fork) = (by_path(view.upstream.yaml(path)?.as_ref()), by_path(view.fork.yaml(path)?.as_ref()));
+        let (upstream, fork) =
+            (by_full_path(view.upstream.yaml(path)?.as_ref()), by_full_path(view.fork.yaml(path)?.as_ref()));
         if base.is_empty() || upstream.is_empty() {
             let there = |values: &BTreeMap<_, _>| (!values.is_empty()).then(|| format!("{} values", values.len()));
             found.push(EnvironmentChange {
@@ -65,11 +66,12 @@ pub(crate) fn moves(view: &View<'_>) -> Result<Vec<EnvironmentChange>, DriftErro
     }
     let mut found = Vec::new();
     for (old, file) in files {
-        let before = by_path(view.before().yaml(&old)?.as_ref());
-        let fork = by_path(view.fork.yaml(&old)?.as_ref());
-        for (key, to) in by_path(view.merged.yaml(&file)?.as_ref()) {
+        let before = by_full_path(view.before().yaml(&old)?.as_ref());
+        let fork = by_full_path(view.fork.yaml(&old)?.as_ref());
+        for (key, to) in by_full_path(view.merged.yaml(&file)?.as_ref()) {
             let Some(from) = before.get(&key).filter(|from| **from != to) else { continue };
-            if is_placement(&key) || is_vault(&key) {
+            let plain = |url: &Option<String>| url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+            if is_placement(&key) || (is_vault(&key) && plain(from) != plain(&to)) {
                 let fork = fork.get(&key).cloned().flatten();
                 found.push(EnvironmentChange { file: file.clone(), from: from.clone(), to, fork, key });
             }
@@ -81,9 +83,16 @@ pub(crate) fn moves(view: &View<'_>) -> Result<Vec<EnvironmentChange>, DriftErro
 /// Whether a key says where something is: an address, a class of storage, a server of files.
 pub(crate) fn is_placement(key: &str) -> bool {
     let last = key.rsplit('.').next().unwrap_or_default();
-    matches!(last, "loadBalancerIP" | "storageClass" | "storageClassName" | "storage_class")
+    last == "loadBalancerIP"
+        || is_storage_class(key)
         || (last == "server" && key.to_ascii_lowercase().contains("volume"))
         || key.ends_with("nfs.server")
+}
+
+/// Whether a key names a class of storage, however the chart spells it: `storageClass`, `postgresStorageClass`.
+pub(crate) fn is_storage_class(key: &str) -> bool {
+    let last = key.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().replace('_', "");
+    last.ends_with("storageclass") || last.ends_with("storageclassname")
 }
 
 /// Whether a key says where the secrets are.
@@ -118,7 +127,7 @@ fn former_values(compared: &Comparison, file: &str) -> Result<Vec<BTreeMap<Strin
     for blob in blobs {
         let content = compared.pair.blob(file, blob)?;
         if let Ok(node) = yaml::read(file, &content) {
-            states.push(by_path(Some(&node)));
+            states.push(by_full_path(Some(&node)));
         }
     }
     Ok(states)

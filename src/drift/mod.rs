@@ -8,6 +8,8 @@
 
 mod applications;
 mod comparison;
+mod deployed;
+mod edits;
 mod environment;
 mod environment_files;
 mod error;
@@ -26,7 +28,6 @@ mod signals;
 mod since;
 mod snapshot;
 mod steps;
-mod sweeps;
 mod values;
 mod version;
 mod view;

@@ -1,5 +1,6 @@
 //! The report: a contract, with its schema in `docs/schema/drift.json`.
 
+use super::mode::Facts;
 use crate::client::git::ConflictKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,9 +38,14 @@ pub struct Report {
     pub environment_files: Vec<String>,
     /// Changes of the fork outside its environments' files, whose content still differs from upstream.
     pub local_patches: Vec<LocalPatch>,
-    /// Upstream's commits, merges apart, that touch what an enabled application of this environment uses.
+    /// Upstream's commits, merges apart, that touch what an enabled application of this environment uses, or which
+    /// applications are on.
     pub relevant_commits: usize,
-    /// Files that upstream changed and that an enabled application of this environment uses.
+    /// Upstream's commits, merges apart, that touch this environment's own values and secrets of enabled applications.
+    #[serde(default)]
+    pub own_files_commits: usize,
+    /// Files that upstream changed and that an enabled application of this environment uses, or that say which
+    /// applications are on.
     pub relevant_files: usize,
     /// Applications that are enabled here, or would be after the merge.
     pub applications: Vec<ApplicationReport>,
@@ -55,6 +61,9 @@ pub struct Report {
     pub missing_values_files: Vec<String>,
     /// The environment itself.
     pub environment: EnvironmentReport,
+    /// What was known of the cluster; versions are compared with what is deployed there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Facts>,
     /// The oldest Kubernetes that upstream says it works on.
     pub lowest_kubernetes: Option<String>,
     /// What to watch out for, most serious first.
@@ -162,7 +171,7 @@ pub struct ApplicationReport {
     pub shared_files_changed: usize,
     /// Upstream's commits, merges apart, that touch what it uses.
     pub relevant_commits: usize,
-    /// Its templates that changed.
+    /// Its templates that changed, with those of charts beside it.
     pub templates_changed: usize,
     /// Custom resource definitions that changed.
     pub crds_changed: Vec<String>,
@@ -414,7 +423,7 @@ pub struct Week {
 /// A file that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Unreadable {
-    /// `base`, `fork`, `upstream` or `merge`.
+    /// `base`, `fork`, `upstream`, `merge` or `deployed`.
     pub side: String,
     /// The file.
     pub file: String,

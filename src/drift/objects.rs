@@ -94,8 +94,8 @@ pub(crate) fn compare(changes: &[TemplateChange]) -> Vec<ObjectChange> {
                     tell(ObjectChangeKind::ImmutableField, format!("{key} of {} {} changes", object.kind, object.name));
                 }
             }
-            if object.kind == "Job" && !object.is_hook() && same.text.trim() != object.text.trim() {
-                tell(ObjectChangeKind::Job, format!("the Job {} is no hook and changes", object.name));
+            if object.kind == "Job" && !object.is_hook() && same.block("template") != object.block("template") {
+                tell(ObjectChangeKind::Job, format!("the Job {} is no hook, and its pods change", object.name));
             }
         }
     }
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_job_that_changes_needs_its_deletion_unless_it_is_a_hook() {
-        let job = "kind: Job\nmetadata:\n  name: x\nspec:\n  a: 1\n";
+        let job = "kind: Job\nmetadata:\n  name: x\nspec:\n  template:\n    a: 1\n";
         assert_eq!(told(&[change("j.yaml", job, &job.replace("a: 1", "a: 2"))])[0].0, ObjectChangeKind::Job);
         let hook = job.replace("  name: x", "  name: x\n  annotations:\n    helm.sh/hook: pre-upgrade");
         assert!(told(&[change("j.yaml", &hook, &hook.replace("a: 1", "a: 2"))]).is_empty());

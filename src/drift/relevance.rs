@@ -1,9 +1,10 @@
 //! Which of upstream's commits and files touch what the environment uses.
 //!
-//! An application uses its folder (but for its README and the files of other environments), the charts beside it that it
-//! depends on, and the template of its Argo CD Application. A commit is relevant when one of these differs from its
-//! parent's; merges are not counted, as their commits are. Every folder is hashed once however many commits share it,
-//! so that six thousand commits take a fraction of a second.
+//! An application uses its folder (but for its README and the files of single environments), the charts beside it that it
+//! depends on, and the template of its Argo CD Application; the environment uses the catalogue and its own file there. A
+//! commit is relevant when one of these differs from its parent's; merges are not counted, as their commits are. Commits
+//! that touch the environment's own values and secrets are counted apart: upstream hardly makes any, and each is told.
+//! Every folder is hashed once however many commits share it, so that six thousand commits take a fraction of a second.
 
 use super::comparison::Comparison;
 use super::environment_files::values_environment;
@@ -29,8 +30,13 @@ pub(crate) struct Uses {
 /// What is relevant.
 #[derive(Debug, Default)]
 pub(crate) struct Relevance {
-    /// Relevant commits, newest first: place in the history, and which of the applications.
+    /// Commits that touch something, newest first: place in the history, and which of the applications; the number after
+    /// the last stands for the environment's switches.
     pub(crate) commits: Vec<(usize, Vec<usize>)>,
+    /// How many touch what an enabled application uses, or the environment's switches.
+    pub(crate) relevant: usize,
+    /// How many touch the environment's own values and secrets of an enabled application.
+    pub(crate) own: usize,
     /// Commits by week, merges apart.
     pub(crate) weeks: Vec<Week>,
 }
@@ -41,40 +47,45 @@ impl Relevance {
         self.commits.iter().filter(|(_, touched)| touched.contains(&application)).count()
     }
 
-    /// How many of them touch one of these applications.
-    pub(crate) fn of_any(&self, applications: &[usize]) -> usize {
-        self.commits.iter().filter(|(_, touched)| touched.iter().any(|at| applications.contains(at))).count()
-    }
-
     /// The newest commit that touches this application.
     pub(crate) fn newest(&self, application: usize) -> Option<usize> {
         self.commits.iter().find(|(_, touched)| touched.contains(&application)).map(|(place, _)| *place)
     }
 }
 
-/// Whether the environment uses a file, and through which application.
-pub(crate) fn uses(path: &str, all: &[Uses], environments: &[&str]) -> Vec<usize> {
-    let using = |test: &dyn Fn(&Uses) -> bool| -> Vec<usize> {
-        all.iter().enumerate().filter(|(_, uses)| test(uses)).map(|(at, _)| at).collect()
-    };
-    let mut parts = path.split('/');
-    match (parts.next(), parts.next()) {
-        (Some("applications"), Some(name)) => {
-            let file = path.rsplit('/').next().unwrap_or_default();
-            if is_used(file, environments) { using(&|uses| uses.application == name) } else { Vec::new() }
+/// Whether one of these applications, or the environment itself, uses a file.
+pub(crate) fn uses(path: &str, all: &[&Uses], environments: &[&str]) -> bool {
+    match path.split_once('/') {
+        Some(("applications", rest)) => {
+            let Some((name, file)) = rest.split_once('/') else { return false };
+            is_used(file) && all.iter().any(|uses| uses.application == name)
         }
-        (Some("charts"), Some(name)) if !path.ends_with("/README.md") => using(&|uses| uses.charts.contains(name)),
-        (Some("environments"), Some("templates")) => {
-            let file = path.rsplit('/').next().unwrap_or_default();
-            using(&|uses| is_template_of(file, path.contains("/templates/applications/"), &uses.application))
+        Some(("charts", rest)) => {
+            rest.split_once('/').is_some_and(|(name, _)| all.iter().any(|uses| uses.charts.contains(name)))
         }
-        _ => Vec::new(),
+        Some(("environments", rest)) if rest.starts_with("templates/") => {
+            let file = path.rsplit('/').next().unwrap_or_default();
+            let by_project = rest.starts_with("templates/applications/");
+            all.iter().any(|uses| is_template_of(file, by_project, &uses.application))
+        }
+        Some(("environments", file)) => is_switch(file, environments),
+        _ => false,
     }
 }
 
-/// A file in an application's folder: not its README, not the values or secrets of another environment.
-fn is_used(file: &str, environments: &[&str]) -> bool {
-    file != "README.md" && values_environment(file).is_none_or(|name| environments.contains(&name))
+/// A file in an application's folder: not its README, not the values or secrets of a single environment.
+fn is_used(file: &str) -> bool {
+    file != "README.md" && values_environment(file).is_none()
+}
+
+/// Values or secrets of an application for this environment.
+fn is_own(file: &str, environments: &[&str]) -> bool {
+    values_environment(file).is_some_and(|name| environments.contains(&name))
+}
+
+/// Where applications are turned on: the catalogue, and the environment's own file.
+fn is_switch(file: &str, environments: &[&str]) -> bool {
+    file == "values.yaml" || (file.starts_with("values-") && is_own(file, environments))
 }
 
 fn is_template_of(file: &str, by_project: bool, application: &str) -> bool {
@@ -89,7 +100,8 @@ pub(crate) fn relevance(
     enabled: &BTreeSet<String>,
     environments: &[&str],
 ) -> Result<Relevance, DriftError> {
-    let mut prints = Prints { compared, all, environments, memory: HashMap::new(), roots: HashMap::new() };
+    let mut prints = Prints { compared, all, enabled, environments, memory: HashMap::new(), roots: HashMap::new() };
+    let slots = all.len() + APART;
     let nodes = &compared.history.nodes;
     let mut found = Relevance::default();
     let mut weeks: BTreeMap<String, (usize, usize)> = BTreeMap::new();
@@ -102,13 +114,18 @@ pub(crate) fn relevance(
         let touched: Vec<usize> = match node.parents.first() {
             Some(parent) => {
                 let before = prints.of_root(nodes[*parent].tree)?;
-                (0..all.len()).filter(|at| before[*at] != after[*at]).collect()
+                (0..slots).filter(|at| before[*at] != after[*at]).collect()
             }
-            None => (0..all.len()).collect(),
+            None => (0..slots).filter(|at| after[*at] != 0).collect(),
         };
+        let is_relevant =
+            |at: &usize| all.get(*at).map_or(*at == all.len(), |uses| enabled.contains(&uses.application));
+        let relevant = usize::from(touched.iter().any(is_relevant));
         let week = weeks.entry(monday(node.time)).or_default();
         week.0 += 1;
-        week.1 += usize::from(touched.iter().any(|at| enabled.contains(&all[*at].application)));
+        week.1 += relevant;
+        found.relevant += relevant;
+        found.own += usize::from(touched.contains(&(all.len() + 1)));
         if !touched.is_empty() {
             found.commits.push((*place, touched));
         }
@@ -124,10 +141,14 @@ fn monday(seconds: i64) -> String {
     date.checked_sub(jiff::Span::new().days(back)).unwrap_or(date).to_string()
 }
 
+/// After the applications: the environment's switches, and its own values and secrets.
+const APART: usize = 2;
+
 /// Hashes of what each application uses, by the id of the tree.
 struct Prints<'a> {
     compared: &'a Comparison,
     all: &'a [Uses],
+    enabled: &'a BTreeSet<String>,
     environments: &'a [&'a str],
     /// By what the folder is to us, and its id.
     memory: HashMap<(Role, ObjectId), Rc<[u64]>>,
@@ -153,10 +174,10 @@ impl Role {
     fn wants(self, name: &str, is_folder: bool, all: &[Uses], environments: &[&str]) -> bool {
         match self {
             Self::Applications => is_folder && all.iter().any(|uses| uses.application == name),
-            Self::Application => is_used(name, environments),
+            Self::Application => is_used(name) || is_own(name, environments),
             Self::Charts => is_folder && all.iter().any(|uses| uses.charts.contains(name)),
-            Self::Chart => name != "README.md",
-            Self::Environments => is_folder && name == "templates",
+            Self::Chart => true,
+            Self::Environments => (is_folder && name == "templates") || is_switch(name, environments),
             Self::Templates { by_project } => {
                 is_folder || all.iter().any(|uses| is_template_of(name, by_project, &uses.application))
             }
@@ -170,7 +191,7 @@ impl Prints<'_> {
         if let Some(known) = self.roots.get(&root) {
             return Ok(Rc::clone(known));
         }
-        let mut prints = vec![0; self.all.len()];
+        let mut prints = vec![0; self.all.len() + APART];
         for (name, is_folder, id) in self.compared.pair.folder(root, |name, _| SIDES.contains(&name))? {
             let role = match name.as_str() {
                 "applications" => Role::Applications,
@@ -191,7 +212,9 @@ impl Prints<'_> {
         if let Some(known) = self.memory.get(&(role, id)) {
             return Ok(Rc::clone(known));
         }
-        let mut prints = vec![0; if matches!(role, Role::Application | Role::Chart) { 1 } else { self.all.len() }];
+        let switches = self.all.len();
+        // Of an application: what it uses, and the environment's own files.
+        let mut prints = vec![0; if matches!(role, Role::Application | Role::Chart) { 2 } else { switches + APART }];
         let all = self.all;
         let environments = self.environments;
         let wanted = |name: &str, is_folder: bool| role.wants(name, is_folder, all, environments);
@@ -199,11 +222,16 @@ impl Prints<'_> {
             match role {
                 Role::Applications => {
                     if let Some(at) = self.all.iter().position(|uses| uses.application == name) {
-                        prints[at] ^= hash(&name, self.of_folder(Role::Application, id)?[0]);
+                        let below = self.of_folder(Role::Application, id)?;
+                        prints[at] ^= hash(&name, below[0]);
+                        if below[1] != 0 && self.enabled.contains(&name) {
+                            prints[switches + 1] ^= hash(&name, below[1]);
+                        }
                     }
                 }
                 Role::Application => {
-                    prints[0] = hash((prints[0], &name), id);
+                    let slot = usize::from(!is_used(&name));
+                    prints[slot] = hash((prints[slot], &name), id);
                 }
                 Role::Charts => {
                     let print = hash(&name, self.of_folder(Role::Chart, id)?[0]);
@@ -211,13 +239,16 @@ impl Prints<'_> {
                     all.filter(|(uses, _)| uses.charts.contains(&name)).for_each(|(_, slot)| *slot ^= print);
                 }
                 Role::Chart => prints[0] = hash((prints[0], &name), id),
+                Role::Environments if !is_folder => prints[switches] = hash((prints[switches], &name), id),
                 Role::Environments => {
                     mix(&mut prints, &self.of_folder(Role::Templates { by_project: false }, id)?);
                 }
                 Role::Templates { .. } if is_folder => {
-                    // `applications/`, and below it one folder a project: a move between projects counts.
+                    // `applications/`, and below it one folder a project: a move between projects counts, another
+                    // project's folder does not.
                     let below = self.of_folder(Role::Templates { by_project: true }, id)?;
-                    let below: Vec<u64> = below.iter().map(|print| hash(&name, *print)).collect();
+                    let here = |print: &u64| if *print == 0 { 0 } else { hash(&name, *print) };
+                    let below: Vec<u64> = below.iter().map(here).collect();
                     mix(&mut prints, &below);
                 }
                 Role::Templates { by_project } => {

@@ -2,10 +2,12 @@
 
 use super::applications;
 use super::comparison::{Comparison, Side};
+use super::edits::edits;
 use super::environment;
 use super::environment_files::belongs_to;
 use super::error::DriftError;
 use super::known::{REQUIREMENTS, lowest_kubernetes};
+use super::mode::Facts;
 use super::model::{CommitReport, Conflict, Report, SideReport};
 use super::patches;
 use super::relevance::relevance;
@@ -29,6 +31,8 @@ pub struct Request {
     pub fork: Side,
     /// What it follows.
     pub upstream: Side,
+    /// What is known of the cluster, if anything.
+    pub facts: Option<Facts>,
 }
 
 /// Compares, reads, judges.
@@ -39,7 +43,7 @@ pub fn report(git: &Git, request: &Request) -> Result<Report, DriftError> {
 
 /// The same on a comparison that is already there.
 pub fn report_on(compared: &Comparison, request: &Request) -> Result<Report, DriftError> {
-    let (view, mut own) = View::open(compared, &request.environment, &request.aliases, &request.former_names)?;
+    let (view, mut own) = View::open(compared, request)?;
     own.changes = environment::changes(&view)?;
     own.moves = environment::moves(&view)?;
     own.vault_url = view.merged.environment_text(&view.merged_name, "vaultUrl")?;
@@ -52,7 +56,6 @@ pub fn report_on(compared: &Comparison, request: &Request) -> Result<Report, Dri
     for (at, uses) in uses.iter().enumerate() {
         reports.push(applications::report(&view, at, uses, &relevance)?);
     }
-    let enabled: Vec<usize> = (0..uses.len()).filter(|at| view.enabled.contains(&uses[*at].application)).collect();
     let secrets = secrets::changes(&view)?;
     let missing = applications::missing_values_files(&view)?;
     let signals = signals(&Material {
@@ -61,10 +64,13 @@ pub fn report_on(compared: &Comparison, request: &Request) -> Result<Report, Dri
         applications: &reports,
         uses: &uses,
         relevance: &relevance,
+        edits: &edits(&view)?,
         secrets: &secrets,
         missing: &missing,
     })?;
-    let (before, after) = (view.before().catalogue()?, view.upstream.catalogue()?);
+    let catalogues = (view.before().catalogue()?, view.upstream.catalogue()?);
+    let (before, after) =
+        if let (Some(before), Some(after)) = catalogues { (before, after) } else { Default::default() };
     let conflicts: Vec<Conflict> =
         compared.merge.conflicts.iter().map(|(path, kind)| Conflict { path: path.clone(), kind: *kind }).collect();
     let history = &compared.history;
@@ -82,17 +88,19 @@ pub fn report_on(compared: &Comparison, request: &Request) -> Result<Report, Dri
         files_changed_both: compared.changed_by_both(),
         environment_files: compared.fork_changes.keys().filter(|path| belongs_to(path, &view.name)).cloned().collect(),
         local_patches: patches::local(&view)?,
-        relevant_commits: relevance.of_any(&enabled),
+        relevant_commits: relevance.relevant,
+        own_files_commits: relevance.own,
         relevant_files: applications::relevant_files(&view, &uses),
         applications_added: after.keys().filter(|name| !before.contains_key(*name)).cloned().collect(),
         applications_removed: before.keys().filter(|name| !after.contains_key(*name)).cloned().collect(),
         newly_default: view.enabled_after.difference(&view.enabled).cloned().collect(),
-        steps: steps(&signals, &conflicts, &secrets, &reports),
+        steps: steps(&view.name, &signals, &conflicts, &secrets, &reports),
         applications: reports,
         conflicts,
         secrets,
         missing_values_files: missing,
         environment: own,
+        cluster: request.facts.clone(),
         lowest_kubernetes: lowest.map(|[major, minor, _]| format!("{major}.{minor}")),
         signals,
         weeks: relevance.weeks,

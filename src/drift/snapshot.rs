@@ -20,14 +20,15 @@ pub(crate) struct Snapshot {
     pub(crate) tree: Arc<CommitTree>,
     parsed: RefCell<BTreeMap<String, Option<Node>>>,
     unreadable: RefCell<BTreeSet<Unreadable>>,
-    templates: BTreeMap<String, Template>,
+    templates: BTreeMap<String, Place>,
 }
+
+/// The file of a template, and its folder where templates are kept by project.
+type Place = (String, Option<String>);
 
 /// The template of an Argo CD Application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
-    /// The file.
-    pub(crate) file: String,
     /// Its folder where templates are kept by project; else what the file says.
     pub(crate) project: Option<String>,
     /// The namespace of its objects.
@@ -120,9 +121,10 @@ impl Snapshot {
         Ok(names)
     }
 
-    /// The applications that the defaults know: the catalogue.
-    pub(crate) fn catalogue(&self) -> Result<BTreeMap<String, bool>, DriftError> {
-        let Some(values) = self.yaml("environments/values.yaml")? else { return Ok(BTreeMap::new()) };
+    /// The applications that the defaults know: the catalogue. Nothing when the file cannot be read: then nobody knows
+    /// what is gone.
+    pub(crate) fn catalogue(&self) -> Result<Option<BTreeMap<String, bool>>, DriftError> {
+        let Some(values) = self.yaml("environments/values.yaml")? else { return Ok(None) };
         let mut catalogue = BTreeMap::new();
         if let Some(applications) = values.get("applications") {
             for (key, node) in applications.entries().unwrap_or_default() {
@@ -135,7 +137,7 @@ impl Snapshot {
                 }
             }
         }
-        Ok(catalogue)
+        Ok(Some(catalogue))
     }
 
     /// A chart; nothing when it is not there, or broken, which is noted.
@@ -152,8 +154,14 @@ impl Snapshot {
     }
 
     /// The template of an application's Argo CD Application.
-    pub(crate) fn template(&self, application: &str) -> Option<&Template> {
-        self.templates.get(application)
+    pub(crate) fn template(&self, application: &str) -> Result<Option<Template>, DriftError> {
+        let Some((file, project)) = self.templates.get(application) else { return Ok(None) };
+        let text = self.text(file)?.unwrap_or_default();
+        let project = project.clone().or_else(|| {
+            let line = text.lines().find_map(|line| line.trim().strip_prefix("project:"))?;
+            Some(line.trim().trim_matches('"').to_owned())
+        });
+        Ok(Some(Template { project, namespace: destination_namespace(&text) }))
     }
 
     /// A text of an environment's values.
@@ -164,28 +172,20 @@ impl Snapshot {
 }
 
 /// Templates by project (since March 2024), and all in one folder (before).
-fn templates(tree: &CommitTree) -> Result<BTreeMap<String, Template>, DriftError> {
+fn templates(tree: &CommitTree) -> Result<BTreeMap<String, Place>, DriftError> {
     const FOLDER: &str = "environments/templates";
     let mut templates = BTreeMap::new();
-    let read = |file: String, project: Option<String>| -> Result<Template, DriftError> {
-        let text = String::from_utf8_lossy(&tree.read(&file)?.unwrap_or_default()).into_owned();
-        let project = project.or_else(|| {
-            let line = text.lines().find_map(|line| line.trim().strip_prefix("project:"))?;
-            Some(line.trim().trim_matches('"').to_owned())
-        });
-        Ok(Template { file, project, namespace: destination_namespace(&text) })
-    };
     for entry in tree.list(FOLDER)? {
         if let Some(application) = entry.name.strip_suffix("-application.yaml") {
-            templates.insert(application.to_owned(), read(format!("{FOLDER}/{}", entry.name), None)?);
+            templates.insert(application.to_owned(), (format!("{FOLDER}/{}", entry.name), None));
         }
     }
     for project in tree.list(&format!("{FOLDER}/applications"))?.into_iter().filter(|entry| entry.is_folder) {
         let folder = format!("{FOLDER}/applications/{}", project.name);
         for entry in tree.list(&folder)? {
             if let Some(application) = entry.name.strip_suffix(".yaml") {
-                let template = read(format!("{folder}/{}", entry.name), Some(project.name.clone()))?;
-                templates.insert(application.to_owned(), template);
+                let place = (format!("{folder}/{}", entry.name), Some(project.name.clone()));
+                templates.insert(application.to_owned(), place);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What to do, in order: first what Git can settle, then secrets, schemas, workloads, the sync, Argo CD last.
 
+use super::environment_files::belongs_to;
 use super::model::{ApplicationReport, Bump, Conflict, Level, SecretChanges, Signal, Step};
 
 /// The order of the steps that signals ask for, and their words.
@@ -31,6 +32,7 @@ const ORDER: [(&str, &str); 20] = [
 
 /// The steps of an upgrade in place.
 pub(crate) fn steps(
+    environment: &str,
     signals: &[Signal],
     conflicts: &[Conflict],
     secrets: &SecretChanges,
@@ -47,10 +49,11 @@ pub(crate) fn steps(
     match conflicts {
         [] => steps.push(plain("merge upstream: there are no conflicts".into())),
         [one] => steps.push(plain(format!("merge upstream and resolve {} ({})", one.path, one.kind))),
-        several => steps.push(plain(format!(
-            "merge upstream and resolve {} conflicts, most in this environment's files",
-            several.len()
-        ))),
+        several => {
+            let own = several.iter().filter(|one| belongs_to(&one.path, environment)).count();
+            let rest = if own > 0 { format!(", {own} of them in this environment's files") } else { String::new() };
+            steps.push(plain(format!("merge upstream and resolve {} conflicts{rest}", several.len())));
+        }
     }
     for (id, text) in ORDER.iter().filter(|(id, _)| !before_merge(id)) {
         if holds(id) {

@@ -60,6 +60,36 @@ pub(crate) fn by_path(node: Option<&Node>) -> BTreeMap<String, Option<String>> {
     node.map(|node| leaves(node).into_iter().map(|leaf| (leaf.path(), leaf.text)).collect()).unwrap_or_default()
 }
 
+/// The same with the entries of lists, by their name or place: volumes with their file servers stand in lists.
+pub(crate) fn by_full_path(node: Option<&Node>) -> BTreeMap<String, Option<String>> {
+    let mut found = BTreeMap::new();
+    if let Some(node) = node {
+        descend(node, "", &mut found);
+    }
+    found
+}
+
+fn descend(node: &Node, path: &str, found: &mut BTreeMap<String, Option<String>>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match &node.content {
+        Content::Mapping(entries) if !entries.is_empty() => {
+            for (key, value) in entries {
+                descend(value, &below(&key.name), found);
+            }
+        }
+        Content::Sequence(entries) if !entries.is_empty() => {
+            for (at, value) in entries.iter().enumerate() {
+                let name = value.get("name").and_then(|name| name.scalar_text().ok());
+                descend(value, &below(&name.unwrap_or_else(|| at.to_string())), found);
+            }
+        }
+        _ if path.is_empty() => {}
+        _ => {
+            found.insert(path.to_owned(), node.scalar_text().ok());
+        }
+    }
+}
+
 /// What a chart makes of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Knowledge {
@@ -169,6 +199,13 @@ mod tests {
         let values = yaml::read("v", b"a: {b: 1, c: {}}\nd: [1, 2]\ne:\n").unwrap();
         let paths: Vec<String> = leaves(&values).iter().map(Leaf::path).collect();
         assert_eq!(paths, ["a.b", "a.c", "d", "e"]);
+    }
+
+    #[test]
+    fn entries_of_lists_go_by_their_name_or_place() {
+        let values = yaml::read("v", b"volumes:\n- {name: home, source: {server: a}}\n- x\nempty: []\n").unwrap();
+        let paths: Vec<String> = by_full_path(Some(&values)).into_keys().collect();
+        assert_eq!(paths, ["empty", "volumes.1", "volumes.home.name", "volumes.home.source.server"]);
     }
 
     #[test]

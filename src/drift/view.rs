@@ -1,8 +1,11 @@
 //! The four sides of a merge, and what the environment is called on each.
 
 use super::comparison::Comparison;
+use super::deployed::Deployed;
 use super::error::DriftError;
+use super::mode::Facts;
 use super::model::{EnvironmentReport, Unreadable};
+use super::report::Request;
 use super::snapshot::Snapshot;
 use crate::phalanx::tree::Tree as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +22,10 @@ pub(crate) struct View<'a> {
     pub(crate) upstream: Snapshot,
     /// What a merge would give.
     pub(crate) merged: Snapshot,
+    /// What the cluster runs.
+    pub(crate) deployed: Deployed,
+    /// What is known of the cluster.
+    pub(crate) facts: Option<&'a Facts>,
     /// The environment's name on the fork.
     pub(crate) name: String,
     /// Its name after the merge.
@@ -32,20 +39,23 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Reads the four sides. `aliases` and `former` are further names of the environment, from its file.
+    /// Reads the four sides.
     pub(crate) fn open(
         compared: &'a Comparison,
-        environment: &str,
-        aliases: &[String],
-        former: &[String],
+        request: &'a Request,
     ) -> Result<(Self, EnvironmentReport), DriftError> {
+        let Request { environment, aliases, former_names: former, .. } = request;
         let fork = Snapshot::open("fork", compared.fork_tree()?)?;
         fork.refuse_strangers()?;
         let upstream = Snapshot::open("upstream", compared.upstream_tree()?)?;
+        upstream.refuse_strangers()?;
         let merged = Snapshot::open("merge", compared.merged_tree())?;
         let base = compared.base_tree()?.map(|tree| Snapshot::open("base", tree)).transpose()?;
         let others = || aliases.iter().chain(former).map(String::as_str);
-        let name = std::iter::once(environment).chain(others()).find(|name| exists(&fork, name)).unwrap_or(environment);
+        let name = std::iter::once(environment.as_str())
+            .chain(others())
+            .find(|name| exists(&fork, name))
+            .unwrap_or(environment.as_str());
         let mut report =
             EnvironmentReport { name: name.to_owned(), in_fork: exists(&fork, name), ..EnvironmentReport::default() };
         report.in_upstream = exists(&upstream, name);
@@ -59,7 +69,7 @@ impl<'a> View<'a> {
         }
         if !report.in_fork && !report.in_upstream {
             return Err(DriftError::NoEnvironment {
-                environment: environment.to_owned(),
+                environment: environment.clone(),
                 fork: fork.tree.place(),
                 upstream: upstream.tree.place(),
                 known: fork.environments()?,
@@ -72,13 +82,33 @@ impl<'a> View<'a> {
         names.push(upstream_name.clone());
         let mut seen = BTreeSet::new();
         names.retain(|name| seen.insert(name.clone()));
-        let enabled = fork.enabled(name)?;
+        let mut enabled = fork.enabled(name)?;
+        if report.in_fork && fork.environment(name)?.is_none() {
+            // The fork's file is broken: what was on before it broke is the next best.
+            let before = if let Some(base) = &base { base.enabled(name)? } else { BTreeSet::new() };
+            enabled = if before.is_empty() { upstream.enabled(name)? } else { before };
+        }
         // Enabled means nothing where the chart is gone: Helm has no template for it either.
         let catalogue = merged.catalogue()?;
         let enabled_after = merged.enabled(&merged_name)?;
-        let enabled_after = enabled_after.into_iter().filter(|name| known(&catalogue, name)).collect();
+        let enabled_after = enabled_after.into_iter().filter(|name| known(catalogue.as_ref(), name)).collect();
         let name = name.to_owned();
-        let view = Self { compared, base, fork, upstream, merged, name, merged_name, names, enabled, enabled_after };
+        let deployed = Deployed::open(&compared.pair, request.facts.as_ref(), &enabled)?;
+        let facts = request.facts.as_ref();
+        let view = Self {
+            compared,
+            base,
+            fork,
+            upstream,
+            merged,
+            deployed,
+            facts,
+            name,
+            merged_name,
+            names,
+            enabled,
+            enabled_after,
+        };
         Ok((view, report))
     }
 
@@ -91,6 +121,7 @@ impl<'a> View<'a> {
     pub(crate) fn unreadable(&self) -> Vec<Unreadable> {
         let sides = [self.base.as_ref(), Some(&self.fork), Some(&self.upstream), Some(&self.merged)];
         let mut all: Vec<Unreadable> = sides.into_iter().flatten().flat_map(Snapshot::unreadable).collect();
+        all.extend(self.deployed.unknown.iter().cloned());
         all.sort();
         all
     }
@@ -101,8 +132,8 @@ impl<'a> View<'a> {
     }
 }
 
-fn known(catalogue: &BTreeMap<String, bool>, application: &str) -> bool {
-    catalogue.is_empty() || catalogue.contains_key(application)
+fn known(catalogue: Option<&BTreeMap<String, bool>>, application: &str) -> bool {
+    catalogue.is_none_or(|catalogue| catalogue.contains_key(application))
 }
 
 fn exists(side: &Snapshot, environment: &str) -> bool {

@@ -10,6 +10,7 @@ mod argocd_wait;
 mod chart;
 pub mod cluster;
 mod error;
+mod facts;
 mod generation;
 mod guard;
 mod hand_off;
@@ -39,6 +40,7 @@ mod workload;
 
 pub use applications::{ApplicationStatus, applications};
 pub use error::InstallError;
+pub use facts::facts;
 pub use generation::{Retiring, retiring};
 pub use guard::{Answers, Door};
 pub use operator_access::AccessKind;

@@ -1,5 +1,10 @@
-//! Where the real repositories and the measured cases are, when they are at hand.
+//! What the tests of the comparison share: where the real repositories and the measured cases are, when they are at
+//! hand; and a small phalanx made for the test.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, reason = "each test file uses its part")]
+
+#[path = "../git_common/mod.rs"]
+pub(crate) mod git_common;
+pub(crate) mod phalanx;
 
 use rsp_install::client::git::Git;
 use rsp_install::drift::{Comparison, Side};

@@ -1,4 +1,4 @@
-//! Facts of the cluster, from a file: nothing is contacted.
+//! Facts of the cluster: from a file, or from whoever looked at the cluster. Nothing is contacted here.
 
 use crate::drift::error::DriftError;
 use schemars::JsonSchema;
@@ -11,28 +11,31 @@ use std::collections::BTreeMap;
 #[schemars(title = "Facts for rsp-install mode")]
 pub struct Facts {
     /// Its Kubernetes version, such as `1.28.4`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<String>,
     /// Whether its Kubernetes can be upgraded in place.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes_can_be_upgraded: Option<bool>,
-    /// Application to the appVersion that is deployed, from Argo CD.
-    #[serde(default)]
+    /// Application to the appVersion that is deployed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deployed: BTreeMap<String, String>,
+    /// Application to the commit of the fork that is deployed, from Argo CD: its charts there are the versions in use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revisions: BTreeMap<String, String>,
     /// Its default storage class.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_class: Option<String>,
     /// The address of its load balancer.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_balancer: Option<String>,
     /// The Vault server its secrets operator reads.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_url: Option<String>,
     /// The path it reads there.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_path_prefix: Option<String>,
     /// Whether what is in its databases may be lost.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_is_disposable: Option<bool>,
 }
 

@@ -49,6 +49,8 @@ pub struct Advice {
     pub mode: Mode,
     /// Why, one sentence each.
     pub reasons: Vec<String>,
+    /// What is known of the cluster.
+    pub facts: Facts,
     /// What is not known and would matter.
     pub unknown: Vec<String>,
     /// What was found.

@@ -1,8 +1,9 @@
 //! The rules, in their order.
 
 use super::{Advice, Facts, Mode};
+use crate::drift::environment::is_storage_class;
 use crate::drift::known::{FLOORS, numbers};
-use crate::drift::model::{EnvironmentChange, Level, Report, Step};
+use crate::drift::model::{EnvironmentChange, Level, Report, Signal, Step};
 
 /// Stop signals that are settled in Git, not on the cluster.
 const IN_GIT: [&str; 6] =
@@ -33,7 +34,7 @@ pub fn decide(report: &Report, facts: &Facts) -> Advice {
         .iter()
         .filter(|signal| signal.level != Level::Warn && !IN_GIT.contains(&signal.id.as_str()))
         // Moves and minimums that the facts settle ask for nothing.
-        .filter(|signal| signal.level != Level::Rebuild || unknown.iter().any(|line| line.starts_with(&signal.id)))
+        .filter(|signal| !is_of_the_cluster(signal) || unknown.iter().any(|line| line.starts_with(&signal.id)))
         .map(|signal| format!("{} ({})", signal.title, signal.id))
         .collect();
     let (mode, mut reasons) = if !in_git.is_empty() {
@@ -61,10 +62,16 @@ pub fn decide(report: &Report, facts: &Facts) -> Advice {
         environment: report.environment.name.clone(),
         mode,
         reasons,
+        facts: facts.clone(),
         unknown: unknown.collect(),
         signals: report.signals.clone(),
         steps,
     }
+}
+
+/// Signals that facts of the cluster confirm or settle.
+fn is_of_the_cluster(signal: &Signal) -> bool {
+    signal.level == Level::Rebuild || signal.id == "kubernetes-min"
 }
 
 /// Reasons for a rebuild that hold, and those that cannot be judged (`signal: what is missing`).
@@ -131,7 +138,7 @@ fn rebuild_reasons(report: &Report, facts: &Facts) -> (Vec<String>, Vec<String>)
 fn moved<'a>(report: &'a Report, key: &'a str) -> impl Iterator<Item = &'a EnvironmentChange> {
     report.environment.moves.iter().filter(move |change| {
         let last = change.key.rsplit('.').next().unwrap_or_default();
-        last == key || (key == "storageClass" && matches!(last, "storageClassName" | "storage_class"))
+        last == key || (key == "storageClass" && is_storage_class(&change.key))
     })
 }
 

@@ -34,6 +34,7 @@ fn figures(report: &Report) -> Vec<String> {
             touch(report.relevant_commits)
         ),
         format!("{} ahead of it", count(report.ahead, "commit")),
+        format!("{} upstream to this environment's own values and secrets", count(report.own_files_commits, "commit")),
         format!(
             "{} changed upstream ({} used here), {} on the fork, {} on both sides",
             count(report.files_changed_upstream, "file"),

@@ -9,7 +9,7 @@ use crate::drift::reverts;
 pub(super) fn signals(material: &Material<'_>) -> Result<Vec<Signal>, DriftError> {
     let found = [
         renamed(material),
-        removed(material),
+        removed(material)?,
         missing(material),
         regression(material)?,
         signal(
@@ -47,22 +47,23 @@ fn renamed(material: &Material<'_>) -> Option<Signal> {
 }
 
 /// Enabled here, and not in upstream's catalogue any more.
-fn removed(material: &Material<'_>) -> Option<Signal> {
+fn removed(material: &Material<'_>) -> Result<Option<Signal>, DriftError> {
     let view = material.view;
-    let catalogue = view.upstream.catalogue().unwrap_or_default();
-    let before = view.before().catalogue().unwrap_or_default();
+    let catalogue = view.upstream.catalogue()?;
+    let before = view.before().catalogue()?;
+    let (Some(catalogue), Some(before)) = (catalogue, before) else { return Ok(None) };
     let gone = view.enabled.iter().filter(|name| !catalogue.contains_key(*name) && before.contains_key(*name));
     let evidence = gone.map(|name| Evidence {
         text: format!("{name} is enabled here and gone from environments/values.yaml upstream"),
         file: Some("environments/values.yaml".into()),
         commit: material.commit_of(name),
     });
-    signal(
+    Ok(signal(
         "app-removed",
         Level::Stop,
         "Upstream removed applications that are enabled here: migrate first",
         evidence.collect(),
-    )
+    ))
 }
 
 fn missing(material: &Material<'_>) -> Option<Signal> {

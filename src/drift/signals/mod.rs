@@ -6,6 +6,7 @@ mod objects;
 mod values;
 mod versions;
 
+use super::edits::Edit;
 use super::error::DriftError;
 use super::model::{ApplicationReport, EnvironmentReport, Evidence, Level, SecretChanges, Signal};
 use super::relevance::{Relevance, Uses};
@@ -23,6 +24,8 @@ pub(crate) struct Material<'a> {
     pub(crate) uses: &'a [Uses],
     /// Which commits touch that.
     pub(crate) relevance: &'a Relevance,
+    /// What upstream edited for single environments.
+    pub(crate) edits: &'a [Edit],
     /// Secrets that come and go.
     pub(crate) secrets: &'a SecretChanges,
     /// Files that would be missing.

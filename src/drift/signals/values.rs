@@ -4,7 +4,6 @@ use super::{Material, signal};
 use crate::drift::environment::{is_placement, is_vault};
 use crate::drift::error::DriftError;
 use crate::drift::model::{Evidence, Level, Signal};
-use crate::drift::sweeps::sweeps;
 
 pub(super) fn signals(material: &Material<'_>) -> Result<Vec<Signal>, DriftError> {
     let found = [
@@ -65,7 +64,7 @@ fn new_secrets(material: &Material<'_>) -> Option<Signal> {
 
 fn swept(material: &Material<'_>) -> Result<Option<Signal>, DriftError> {
     let mut evidence = Vec::new();
-    for sweep in sweeps(material.view)? {
+    for sweep in material.edits.iter().filter(|edit| edit.is_sweep(&material.view.names)) {
         let text = material.view.compared.pair.text(sweep.commit)?;
         // A merge of GitHub has its title in the body.
         let title = match text.body.lines().next() {

@@ -7,6 +7,8 @@ use crate::drift::known::{
 };
 use crate::drift::model::{ApplicationReport, Bump, Evidence, Level, NamedVersionChange, Signal, VersionChange};
 use crate::drift::values::by_path;
+use crate::phalanx::yaml;
+use gix::ObjectId;
 
 pub(super) fn signals(material: &Material<'_>) -> Result<Vec<Signal>, DriftError> {
     let found = [
@@ -118,13 +120,21 @@ fn majors(material: &Material<'_>, charts: &[&str]) -> Vec<Evidence> {
     evidence
 }
 
-/// Without a cluster at hand nobody knows whether it is below the new minimum: then it is a thing to check.
+/// With a cluster at hand it is below the minimum or not; without one a minimum that rises must be checked.
 fn kubernetes(material: &Material<'_>) -> Result<Option<Signal>, DriftError> {
     const FILE: &str = REQUIREMENTS;
     let lowest = |text: Option<String>| text.as_deref().and_then(lowest_kubernetes);
     let before = lowest(material.view.before().text(FILE)?);
     let after = lowest(material.view.upstream.text(FILE)?);
+    let cluster = material.view.facts.and_then(|facts| facts.kubernetes.as_deref()).and_then(numbers);
     let evidence = match (before, after) {
+        (_, Some(after)) if cluster.is_some() => {
+            let below = cluster.filter(|[major, minor, _]| [*major, *minor, 0] < after);
+            let [major, minor, _] = after;
+            let words =
+                |[has, too, _]: [u64; 3]| format!("lowest Kubernetes: {major}.{minor}; the cluster has {has}.{too}");
+            below.map(|cluster| Evidence::file(words(cluster), FILE)).into_iter().collect()
+        }
         (before, Some(after)) if before.is_some_and(|before| before < after) => {
             let [major, minor, _] = after;
             let old = before.map(|[major, minor, _]| format!("{major}.{minor}")).unwrap_or_default();
@@ -133,35 +143,43 @@ fn kubernetes(material: &Material<'_>) -> Result<Option<Signal>, DriftError> {
         _ => Vec::new(),
     };
     let title = "Upstream asks for a newer Kubernetes: compare with the cluster, upgrade it or build a new one";
-    Ok(signal("kubernetes-min", Level::Rebuild, title, evidence))
+    Ok(signal("kubernetes-min", Level::Stop, title, evidence))
 }
 
 fn schema(material: &Material<'_>) -> Result<Option<Signal>, DriftError> {
     let mut evidence = Vec::new();
-    for application in material.applications {
+    for application in material.applications.iter().filter(|one| DATABASES.contains(&one.name.as_str())) {
         let name = application.name.as_str();
-        if let Some(change) = application.app_version.as_ref().filter(|_| DATABASES.contains(&name)) {
-            let change = NamedVersionChange { name: "appVersion".into(), change: change.clone() };
-            evidence.push(Evidence::file(text(name, &change), format!("applications/{name}/Chart.yaml")));
-        }
-        // That another site turned the schema update on says that it was needed.
-        let prefix = format!("applications/{name}/values-");
-        for (path, _) in material.view.compared.upstream_changes.range(prefix.clone()..) {
-            if !path.starts_with(&prefix) {
-                break;
-            }
-            let on = |side: &crate::drift::snapshot::Snapshot| -> Result<bool, DriftError> {
-                let values = by_path(side.yaml(path)?.as_ref());
-                let is_on = |key: &str| values.get(key).is_some_and(|value| value.as_deref() == Some("true"));
-                Ok(is_on("config.updateSchema") || is_on("jupyterhub.hub.db.upgrade") || is_on("hub.db.upgrade"))
-            };
-            if on(&material.view.upstream)? && !on(material.view.before())? {
-                evidence.push(Evidence::file(format!("{name}: the schema update is on there"), path));
+        let Some(change) = &application.app_version else { continue };
+        let change = NamedVersionChange { name: "appVersion".into(), change: change.clone() };
+        evidence.push(Evidence::file(text(name, &change), format!("applications/{name}/Chart.yaml")));
+    }
+    // That another site turned the schema update on says that it was needed; it was mostly off again soon after.
+    for edit in material.edits.iter().rev().filter(|edit| DATABASES.contains(&edit.application.as_str())) {
+        for (environment, (before, after)) in &edit.environments {
+            if updates_schema(material, *after)? && !updates_schema(material, *before)? {
+                let words = format!("{}: {environment} turned its schema update on", edit.application);
+                let file = format!("applications/{}/values-{environment}.yaml", edit.application);
+                evidence.push(Evidence { commit: Some(edit.commit.to_string()), ..Evidence::file(words, file) });
             }
         }
     }
     let title = "Databases get a new schema: stop, turn the update on, sync, turn it off; there is no way back";
     Ok(signal("schema", Level::Procedure, title, evidence))
+}
+
+/// Whether a values file turns the update of a database's schema on.
+fn updates_schema(material: &Material<'_>, file: Option<ObjectId>) -> Result<bool, DriftError> {
+    let Some(id) = file else { return Ok(false) };
+    let content = material.view.compared.pair.blob("values of an environment", id)?;
+    let mentions = |word: &[u8]| content.windows(word.len()).any(|here| here == word);
+    if !mentions(b"updateSchema") && !mentions(b"upgrade") {
+        return Ok(false);
+    }
+    // A file that was broken for a while says nothing.
+    let values = yaml::read("values", &content).ok();
+    let is_switch = |path: &str| path.rsplit('.').next() == Some("updateSchema") || path.ends_with("hub.db.upgrade");
+    Ok(by_path(values.as_ref()).iter().any(|(path, value)| is_switch(path) && value.as_deref() == Some("true")))
 }
 
 fn crds(material: &Material<'_>) -> Option<Signal> {

@@ -1,5 +1,7 @@
-//! Sweeps: upstream edits an application's values in many environments at once, and not in ours. What was a chore there
-//! must be copied by hand here.
+//! What upstream edited in single environments' values of the applications that are on here, by commit of its branch.
+//!
+//! An edit in many environments and not in ours is a sweep: what was a chore there must be copied by hand here. What was
+//! turned on for a while and off again shows only here, not in the difference of the ends.
 
 use super::error::DriftError;
 use super::view::View;
@@ -10,21 +12,31 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// From how many environments on it counts.
 const MANY: usize = 5;
 
-/// One sweep.
+/// Files before and after, by environment.
+type Sides = BTreeMap<String, (Option<ObjectId>, Option<ObjectId>)>;
+
+/// One edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sweep {
+pub(crate) struct Edit {
     /// The commit on upstream's branch, mostly a merge.
     pub(crate) commit: CommitId,
     /// The application.
     pub(crate) application: String,
-    /// The environments whose values it edits.
-    pub(crate) environments: BTreeSet<String>,
+    /// The environments whose values it edits, with the file before and after.
+    pub(crate) environments: Sides,
+}
+
+impl Edit {
+    /// Whether it edits many environments, and none of these.
+    pub(crate) fn is_sweep(&self, own: &[String]) -> bool {
+        self.environments.len() >= MANY && !own.iter().any(|name| self.environments.contains_key(name))
+    }
 }
 
 type Folder = Vec<(String, bool, ObjectId)>;
 
-/// Looks along upstream's first parents for sweeps of the enabled applications, newest first.
-pub(crate) fn sweeps(view: &View<'_>) -> Result<Vec<Sweep>, DriftError> {
+/// Looks along upstream's first parents at the enabled applications, newest first.
+pub(crate) fn edits(view: &View<'_>) -> Result<Vec<Edit>, DriftError> {
     let compared = view.compared;
     let nodes = &compared.history.nodes;
     let behind: BTreeSet<usize> = compared.history.behind.iter().copied().collect();
@@ -41,9 +53,8 @@ pub(crate) fn sweeps(view: &View<'_>) -> Result<Vec<Sweep>, DriftError> {
                 continue;
             }
             let environments = edited(view, old.copied(), new.copied())?;
-            let ours = view.names.iter().any(|name| environments.contains(name));
-            if environments.len() >= MANY && !ours {
-                found.push(Sweep { commit: nodes[place].id, application: application.clone(), environments });
+            if !environments.is_empty() {
+                found.push(Edit { commit: nodes[place].id, application: application.clone(), environments });
             }
         }
         here = parent;
@@ -74,7 +85,7 @@ impl Folders<'_> {
 }
 
 /// The environments whose values differ between two versions of an application's folder.
-fn edited(view: &View<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<BTreeSet<String>, DriftError> {
+fn edited(view: &View<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Sides, DriftError> {
     let read = |id: Option<ObjectId>| -> Result<BTreeMap<String, ObjectId>, DriftError> {
         let entries: Folder = id
             .map(|id| view.compared.pair.folder(id, |name, _| name.starts_with("values-")))
@@ -85,5 +96,6 @@ fn edited(view: &View<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Resu
     };
     let (old, new) = (read(old)?, read(new)?);
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    Ok(names.into_iter().filter(|name| old.get(*name) != new.get(*name)).cloned().collect())
+    let sides = |name: &String| (old.get(name).copied(), new.get(name).copied());
+    Ok(names.into_iter().map(|name| (name.clone(), sides(name))).filter(|(_, (old, new))| old != new).collect())
 }
