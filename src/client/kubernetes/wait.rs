@@ -3,9 +3,10 @@
 use super::cluster::Cluster;
 use super::error::KubernetesError;
 use crate::engine::{Deadline, Event};
-use futures::{StreamExt as _, pin_mut};
+use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Event as ClusterEvent;
 use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, ResourceExt as _};
 use std::collections::BTreeMap;
@@ -70,8 +71,16 @@ impl Cluster {
         mut judge: impl FnMut(&Seen) -> Verdict,
     ) -> Result<(), KubernetesError> {
         let begun = Instant::now();
-        let stream = watcher(self.api(&kind, namespace), config);
-        pin_mut!(stream);
+        // Nobody waits for the content of a Secret: it must not even be in our memory.
+        let mut stream = if kind.kind == "Secret" {
+            let api: Api<PartialObjectMeta<DynamicObject>> = match namespace {
+                Some(namespace) => Api::namespaced_with(self.client(), namespace, &kind),
+                None => Api::all_with(self.client(), &kind),
+            };
+            watcher(api, config).map_ok(without_content).boxed()
+        } else {
+            watcher(self.api(&kind, namespace), config).boxed()
+        };
         let (mut seen, mut next, mut reason) = (Seen::new(), Seen::new(), String::new());
         loop {
             let event = match tokio::time::timeout(deadline.left(), stream.next()).await {
@@ -140,6 +149,21 @@ impl Cluster {
             .filter_map(|event| Some(format!("\n  event: {}: {}", event.reason.as_deref()?, event.message.as_deref()?)))
             .collect();
         lines.split_off(lines.len().saturating_sub(3)).concat()
+    }
+}
+
+fn without_content(event: watcher::Event<PartialObjectMeta<DynamicObject>>) -> watcher::Event<DynamicObject> {
+    let object = |found: PartialObjectMeta<DynamicObject>| DynamicObject {
+        types: found.types,
+        metadata: found.metadata,
+        data: serde_json::Value::Null,
+    };
+    match event {
+        watcher::Event::Init => watcher::Event::Init,
+        watcher::Event::InitApply(found) => watcher::Event::InitApply(object(found)),
+        watcher::Event::InitDone => watcher::Event::InitDone,
+        watcher::Event::Apply(found) => watcher::Event::Apply(object(found)),
+        watcher::Event::Delete(found) => watcher::Event::Delete(object(found)),
     }
 }
 
