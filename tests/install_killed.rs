@@ -5,12 +5,11 @@
 mod program;
 mod sandbox_common;
 
-use program::{Program, mini_phalanx, said};
+use program::{Down, Program, in_sandbox, said};
 use rsp_install::sandbox::SandboxInfo;
 use sandbox_common::vault;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// Where each run dies: at one of its first writes, at each moment of them in turn. An installation has more than a
 /// hundred writes, so this goes through all of it in short steps.
@@ -23,21 +22,13 @@ const KILLED: usize = 30;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_one_checkpoint_after_the_other_it_comes_to_the_same_end() {
-    let Some(repository) = mini_phalanx() else { return };
-    let text =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("environments/sandbox.yaml")).unwrap();
-    let program = Program::new(&[("sandbox", text.replace("../target/phalanx", repository.to_str().unwrap()))]);
-    if program.tools().is_none() {
-        return;
-    }
+    let Some(program) = in_sandbox() else { return };
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let _down = Down(&program);
     program.call(&["sandbox", "up"]).expect(0);
     let outcome = tokio::task::block_in_place(|| kill_until_done(&program));
-    let info: SandboxInfo =
-        serde_json::from_value(program.call(&["sandbox", "status", "--output", "json"]).expect(0).json()).unwrap();
     let again = program.call(&["--env", "sandbox", "--output", "json"]);
-    let values = values_of_generated_secrets(&info).await;
-    program.call(&["sandbox", "down"]).expect(0);
+    let values = values_of_generated_secrets(&program.info()).await;
     let kills = outcome.unwrap_or_else(|said| panic!("{said}"));
     assert!(kills > 8, "only {kills} runs were killed");
     assert_eq!(again.expect(0).json()["changes"], Value::Array(Vec::new()));

@@ -44,10 +44,6 @@ fn call(program: &Program, arguments: &[&str]) -> Said {
     said(&command.output().unwrap())
 }
 
-fn info(program: &Program) -> SandboxInfo {
-    serde_json::from_value(program.call(&["sandbox", "status", "--output", "json"]).expect(0).json()).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_installation_converges_and_the_next_run_writes_nothing() {
     let Some(repository) = mini_phalanx() else { return };
@@ -65,7 +61,7 @@ async fn a_fresh_installation_converges_and_the_next_run_writes_nothing() {
     fits("install", &document);
     assert_eq!(document["result"], "converged");
     outputs.push(first);
-    let info = info(&program);
+    let info = program.info();
     everything_is_synced_and_healthy(&info, &repository).await;
 
     outputs.push(the_next_run_writes_nothing(&program, &info));
@@ -206,21 +202,8 @@ async fn no_secret_is_anywhere(program: &Program, info: &SandboxInfo, outputs: &
     }
 }
 
-/// The sandbox's environment file, with the sandbox named as any existing cluster would be.
-fn as_existing_cluster(program: &Program, info: &SandboxInfo) -> String {
-    let own = std::fs::read_to_string(program.path().join("environments/sandbox.yaml")).unwrap();
-    let cluster = format!(
-        "cluster: {{existing: {{kubeconfig: {}, context: {}, server: '{}'}}}}\nvault: {{address: '{}'}}",
-        info.kubeconfig.display(),
-        info.context,
-        info.server,
-        info.vault_address
-    );
-    own.replace("cluster: {sandbox: {}}", &cluster)
-}
-
 fn another_environment_may_not_use_the_cluster(program: &Program, info: &SandboxInfo) {
-    let other = as_existing_cluster(program, info).replace("name: sandbox\n", "name: other\n");
+    let other = program.as_existing(info).replace("name: sandbox\n", "name: other\n");
     program.write("environments/other.yaml", &other);
     let said = call(program, &["--env", "other", "--yes"]).expect(6);
     assert!(said.stderr.contains("belongs to environment \"sandbox\""), "{}", said.stderr);
@@ -247,7 +230,7 @@ async fn validation_finds_a_strange_admin_password_and_a_name_that_leads_nowhere
     let secrets: Api<DynamicObject> = Api::namespaced_with(client, "argocd", &resource("v1", "Secret"));
     let strange = serde_json::json!({"stringData": {"admin.password": "$2b$15$somebodyelses"}});
     secrets.patch("argocd-secret", &PatchParams::default(), &Patch::Merge(&strange)).await.unwrap();
-    program.write("existing/sandbox.yaml", &as_existing_cluster(program, info));
+    program.write("existing/sandbox.yaml", &program.as_existing(info));
     let mut command =
         program.command(&["--environments", "existing", "--env", "sandbox", "--only", "validation", "--yes"]);
     command.env("VAULT_TOKEN_FILE", &info.vault_token_file);

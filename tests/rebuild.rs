@@ -8,19 +8,14 @@ mod sandbox_common;
 
 use kube::Api;
 use kube::api::DynamicObject;
-use program::{Program, fits, mini_phalanx, said};
+use program::{Down, Program, fits, in_sandbox, said};
 use rsp_install::client::kubernetes::resource;
 use rsp_install::sandbox::SandboxInfo;
 use sandbox_common::{client, vault};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 const ACCEPTED: [&str; 4] = ["--accept-loss", "volumes", "--accept-loss", "addresses"];
-
-fn info(program: &Program) -> SandboxInfo {
-    serde_json::from_value(program.call(&["sandbox", "status", "--output", "json"]).expect(0).json()).unwrap()
-}
 
 /// What the cluster's mark says.
 async fn mark(info: &SandboxInfo) -> BTreeMap<String, String> {
@@ -49,31 +44,13 @@ async fn secrets(info: &SandboxInfo) -> BTreeMap<String, Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebuild_puts_a_second_cluster_in_the_place_of_the_first_and_loses_no_secret() {
-    let Some(repository) = mini_phalanx() else { return };
-    let text =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("environments/sandbox.yaml")).unwrap();
-    let program = Program::new(&[("sandbox", text.replace("../target/phalanx", repository.to_str().unwrap()))]);
-    if program.tools().is_none() {
-        return;
-    }
+    let Some(program) = &in_sandbox() else { return };
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let ended = tokio::task::spawn(async move {
-        let outcome = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(story(&program))).await;
-        let down = program.call(&["sandbox", "down"]);
-        (outcome, down)
-    });
-    let (outcome, down) = ended.await.unwrap();
-    if let Err(panic) = outcome {
-        std::panic::resume_unwind(panic);
-    }
-    down.expect(0);
-}
-
-async fn story(program: &Program) {
+    let _down = Down(program);
     let nothing = program.call(&["--env", "sandbox", "--mode", "rebuild", "--yes"]).expect(6);
     assert!(nothing.stderr.contains("it has no cluster"), "{}", nothing.stderr);
     program.call(&["--env", "sandbox"]).expect(0);
-    let old = info(program);
+    let old = program.info();
     says(&old, "1", "active").await;
     let before = secrets(&old).await;
 
@@ -92,7 +69,7 @@ async fn story(program: &Program) {
     fits("install", &waiting);
     assert_eq!((&waiting["result"], &waiting["switch"]["done"]), (&"pending".into(), &false.into()));
     assert!(waiting["switch"]["checklist"].as_array().unwrap().len() >= 3, "{waiting:#}");
-    let new = info(program);
+    let new = program.info();
     assert_ne!(new.folder, old.folder);
     says(&old, "1", "active").await;
     says(&new, "2", "successor").await;
@@ -127,15 +104,7 @@ fn what_would_be_lost_stops_it(program: &Program) {
 
 /// Somebody still has a kubeconfig of the old one.
 fn the_old_cluster_is_refused(program: &Program, old: &SandboxInfo) {
-    let own = std::fs::read_to_string(program.path().join("environments/sandbox.yaml")).unwrap();
-    let cluster = format!(
-        "cluster: {{existing: {{kubeconfig: {}, context: {}, server: '{}'}}}}\nvault: {{address: '{}'}}",
-        old.kubeconfig.display(),
-        old.context,
-        old.server,
-        old.vault_address
-    );
-    program.write("existing/sandbox.yaml", &own.replace("cluster: {sandbox: {}}", &cluster));
+    program.write("existing/sandbox.yaml", &program.as_existing(old));
     let mut command = program.command(&["--environments", "existing", "--env", "sandbox", "--yes"]);
     command.env("VAULT_TOKEN_FILE", &old.vault_token_file);
     let refused = said(&command.output().unwrap()).expect(6);

@@ -6,6 +6,7 @@
     reason = "each test file uses its part; a failing helper is a failing test"
 )]
 
+use rsp_install::sandbox::SandboxInfo;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -78,6 +79,24 @@ impl Program {
         command.env("RSP_INSTALL_CACHE", self.path().join("cache")).env("RSP_INSTALL_TOOLS", &self.tools);
         command.args(arguments).current_dir(self.path());
         command
+    }
+
+    /// How to reach the program's sandbox.
+    pub(crate) fn info(&self) -> SandboxInfo {
+        serde_json::from_value(self.call(&["sandbox", "status", "--output", "json"]).expect(0).json()).unwrap()
+    }
+
+    /// The sandbox's environment file, with a sandbox named as any existing cluster would be.
+    pub(crate) fn as_existing(&self, info: &SandboxInfo) -> String {
+        let own = std::fs::read_to_string(self.path().join("environments/sandbox.yaml")).unwrap();
+        let cluster = format!(
+            "cluster: {{existing: {{kubeconfig: {}, context: {}, server: '{}'}}}}\nvault: {{address: '{}'}}",
+            info.kubeconfig.display(),
+            info.context,
+            info.server,
+            info.vault_address
+        );
+        own.replace("cluster: {sandbox: {}}", &cluster)
     }
 
     /// A call.
