@@ -6,9 +6,12 @@
 mod cloud;
 mod clusters;
 mod faults;
+mod hands;
 mod installation;
 mod life;
+mod logins;
 #[path = "../program/mod.rs"]
 mod program;
 #[path = "../sandbox_common/mod.rs"]
 mod sandbox_common;
+mod tls;

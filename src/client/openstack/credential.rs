@@ -107,6 +107,18 @@ impl Credential {
             _ => None,
         }
     }
+
+    /// What to look at when Keystone refuses it.
+    pub(super) fn advice(&self) -> &'static str {
+        match self {
+            Self::Password { .. } => "check user name, password, their domain and the project",
+            Self::Application { .. } => {
+                "check id and secret; an application credential may have expired or been deleted: make a new one with \
+                 `openstack application credential create --unrestricted NAME`"
+            }
+            Self::Token { .. } => "a token lives for hours only: get a new one with `openstack token issue`",
+        }
+    }
 }
 
 fn domain(id: Option<&String>, name: Option<&String>) -> Value {

@@ -8,6 +8,7 @@ use super::clouds::Cloud;
 use super::error::OpenstackError;
 use super::fault::Fault;
 use super::service::Service;
+use super::transport::no_answer;
 use crate::engine::{Counters, System};
 use crate::secret_value::SecretValue;
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ use openstack::auth::AuthType;
 use openstack::{EndpointFilters, Error as SessionError, ErrorKind};
 use reqwest_012::{Client, RequestBuilder, Response, Url};
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,38 +103,46 @@ impl Identity {
         self.cloud.credential.application_id()
     }
 
+    /// A request that got no answer.
+    pub(super) fn no_answer(&self, call: String, source: reqwest_012::Error) -> OpenstackError {
+        no_answer(call, self.cloud.cacert.as_deref(), source)
+    }
+
     /// Where a service's API begins.
     pub(super) fn endpoint(&self, token: &Token, service: Service) -> Result<String, OpenstackError> {
         let cloud = &self.cloud;
+        if token.scope.is_none() {
+            // A token for no project comes without a catalogue.
+            return Err(OpenstackError::incomplete(&cloud.name, "project_name"));
+        }
         let right_place = |endpoint: &&Endpoint| {
             let region = endpoint.region_id.as_ref().or(endpoint.region.as_ref());
             endpoint.interface == cloud.interface && (cloud.region.is_none() || cloud.region.as_ref() == region)
         };
         let named =
             service.catalog_types().iter().filter_map(|kind| token.catalog.iter().find(|entry| entry.kind == *kind));
-        let found = named.flat_map(|entry| &entry.endpoints).find(right_place);
+        let endpoints = named.flat_map(|entry| &entry.endpoints);
+        let found = endpoints.clone().find(right_place);
         found.map(|endpoint| service.base(&endpoint.url)).ok_or_else(|| OpenstackError::NoService {
             cloud: cloud.name.clone(),
             service,
             region: cloud.region.clone().unwrap_or_else(|| "any".into()),
             interface: cloud.interface.clone(),
+            offered: places(endpoints),
         })
     }
 
     async fn login(&self) -> Result<Token, OpenstackError> {
         let call = format!("POST {}", self.tokens_url());
-        let no_answer = |source: reqwest_012::Error| OpenstackError::NoAnswer {
-            call: call.clone(),
-            never_sent: source.is_connect(),
-            source: Box::new(source),
-        };
+        let no_answer = |source: reqwest_012::Error| self.no_answer(call.clone(), source);
         self.counters.read(System::Openstack);
         let request = self.http.post(self.tokens_url()).timeout(LOGIN_TIMEOUT).json(&self.cloud.credential.body());
         let response = request.send().await.map_err(no_answer)?;
         if !response.status().is_success() {
             let fault = Box::new(fault(response).await);
             return Err(if fault.status < 500 && fault.status != 429 {
-                OpenstackError::Login { cloud: self.cloud.name.clone(), fault }
+                let advice = self.cloud.credential.advice();
+                OpenstackError::Login { cloud: self.cloud.name.clone(), fault, advice }
             } else {
                 OpenstackError::Refused { call, fault }
             });
@@ -158,6 +168,19 @@ impl Identity {
     fn tokens_url(&self) -> String {
         format!("{}/auth/tokens", Service::Identity.base(&self.cloud.auth_url))
     }
+}
+
+/// Regions with their interfaces, for messages.
+fn places<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<String> {
+    let mut places: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for endpoint in endpoints {
+        let region = endpoint.region_id.as_deref().or(endpoint.region.as_deref()).unwrap_or("no region");
+        places.entry(region).or_default().insert(&endpoint.interface);
+    }
+    let text = |(region, interfaces): (&str, BTreeSet<&str>)| {
+        format!("region {region} ({})", interfaces.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    places.into_iter().map(text).collect()
 }
 
 /// Reads an answer that is an error.

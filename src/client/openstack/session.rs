@@ -151,11 +151,7 @@ impl Openstack {
             request = request.json(body);
         }
         let request = self.session.auth_type().authenticate(http, request).await.map_err(refused)?;
-        let no_answer = |source: reqwest_012::Error| OpenstackError::NoAnswer {
-            call: call.title(),
-            never_sent: source.is_connect(),
-            source: Box::new(source.without_url()),
-        };
+        let no_answer = |source: reqwest_012::Error| self.identity.no_answer(call.title(), source);
         let response = request.send().await.map_err(no_answer)?;
         let status = response.status().as_u16();
         if !call.accepts(status) {
