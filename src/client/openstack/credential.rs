@@ -100,14 +100,6 @@ impl Credential {
         }
     }
 
-    /// The application credential's id, where that is what we log in with.
-    pub(super) fn application_id(&self) -> Option<&str> {
-        match self {
-            Self::Application { identity, .. } => identity["id"].as_str(),
-            _ => None,
-        }
-    }
-
     /// What to look at when Keystone refuses it.
     pub(super) fn advice(&self) -> &'static str {
         match self {

@@ -41,15 +41,14 @@ pub struct Scope {
     pub user: String,
 }
 
-/// An application credential, as Keystone shows it to its owner.
-#[derive(Debug, Clone, Deserialize)]
+/// The application credential that a token came from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ApplicationCredential {
     /// Its name.
     pub name: String,
-    /// Whether it may make trusts and other credentials.
-    pub unrestricted: bool,
-    /// When it ends, if ever.
-    pub expires_at: Option<String>,
+    /// Whether it may make neither trusts nor other credentials.
+    #[serde(default)]
+    pub restricted: bool,
 }
 
 /// A token that we hold.
@@ -58,6 +57,7 @@ pub(super) struct Token {
     renew_at: Instant,
     catalog: Vec<CatalogService>,
     scope: Option<Scope>,
+    application: Option<ApplicationCredential>,
 }
 
 /// The credential and the token that it gave.
@@ -98,9 +98,9 @@ impl Identity {
         token.scope.clone().ok_or(OpenstackError::incomplete(&self.cloud.name, "project_name"))
     }
 
-    /// The id of the application credential that we log in with.
-    pub(super) fn application_id(&self) -> Option<&str> {
-        self.cloud.credential.application_id()
+    /// The application credential that our token came from, however we got it.
+    pub(super) async fn application(&self) -> Result<Option<ApplicationCredential>, OpenstackError> {
+        Ok(self.token().await?.application.clone())
     }
 
     /// A request that got no answer.
@@ -156,6 +156,7 @@ impl Identity {
             value,
             renew_at: Instant::now() + life.saturating_sub(MARGIN.min(life / 5)),
             catalog: answer.token.catalog,
+            application: answer.token.application_credential,
             scope: answer.token.project.map(|project| Scope {
                 project_id: project.id,
                 project: project.name,
@@ -203,6 +204,7 @@ struct TokenBody {
     expires_at: Timestamp,
     project: Option<Named>,
     user: Named,
+    application_credential: Option<ApplicationCredential>,
     #[serde(default)]
     catalog: Vec<CatalogService>,
 }
