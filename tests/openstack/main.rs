@@ -5,6 +5,7 @@
 
 mod cloud;
 mod clusters;
+mod credentials;
 mod faults;
 mod hands;
 mod installation;
