@@ -9,6 +9,7 @@ mod credentials;
 mod faults;
 mod hands;
 mod installation;
+mod leftovers;
 mod life;
 mod logins;
 #[path = "../program/mod.rs"]
