@@ -53,6 +53,17 @@ pub(crate) async fn revoke(cloud: &TestCloud, token: &str) {
     assert!(answer.status().is_success(), "{}", answer.status());
 }
 
+/// Sets the project's quota of security group rules, even below their number; Neutron's own one when not given.
+pub(crate) async fn limit_rules(cloud: &TestCloud, project: &str, limit: Option<i64>) {
+    let url = format!("http://127.0.0.1:{}/v2.0/quotas/{project}", cloud.port + 3);
+    let request = match limit {
+        Some(limit) => http().put(url).json(&json!({ "quota": { "security_group_rule": limit, "force": true } })),
+        None => http().delete(url),
+    };
+    let answer = request.header("x-auth-token", token(cloud, "admin").await).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.status());
+}
+
 fn http() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }

@@ -174,7 +174,9 @@ impl Explain for OpenstackError {
             | Self::Incomplete { .. }
             | Self::Unsupported { .. } => Kind::Invalid,
             Self::Refused { fault, .. } => match fault.status {
-                400 | 404 | 406 | 409 => Kind::Invalid,
+                400 | 404 | 406 => Kind::Invalid,
+                // Neutron says 409 to what is more than the quota; any other conflict is one with somebody's doings.
+                409 if !fault.message.to_lowercase().contains("quota") => Kind::Failed,
                 _ => Kind::Unreachable,
             },
             Self::Login { .. }
@@ -219,7 +221,10 @@ impl Explain for OpenstackError {
                  another Keystone; it is safe to run again"
                     .to_owned()
             }
-            Self::Refused { fault, .. } if fault.status == 403 => {
+            Self::Refused { fault, .. } if fault.status == 409 && self.kind() == Kind::Failed => {
+                "somebody else is at work on it; run again when that is done".to_owned()
+            }
+            Self::Refused { fault, .. } if matches!(fault.status, 403 | 409) => {
                 "the credential's roles or a quota do not allow it; the service's words say which".to_owned()
             }
             Self::NoAnswer { .. } => "check auth_url, network and proxy; it is safe to run again".to_owned(),
