@@ -126,6 +126,9 @@ pub struct InstallArgs {
     /// In a rebuild: what may be lost with the old cluster, `volumes`, `addresses` or `unsynced` (may be repeated).
     #[arg(long, value_name = "KIND")]
     pub accept_loss: Vec<LossKind>,
+    /// Delete this storage class and make it anew if it differs in what cannot be changed; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub replace_class: Vec<String>,
     /// Which checkout.
     #[command(flatten)]
     pub checkout: CheckoutArgs,

@@ -22,7 +22,7 @@ pub(super) async fn run(door: &Door, args: &InstallArgs) -> Result<Answer, Failu
         }
     }
     if args.dry_run {
-        return plan::run(door, &args.checkout).await;
+        return plan::run(door, &args.checkout, options(args)).await;
     }
     let site = site(door, args).await?;
     let steps = install::steps(&site);
@@ -56,8 +56,11 @@ pub(super) async fn site(door: &Door, args: &InstallArgs) -> Result<Arc<Site>, F
         let name = loaded.environment.name.to_string();
         return Err(crate::environment::EnvironmentError::BuiltInOnly { name }.into());
     }
-    let options = Options { static_secrets: args.checkout.static_secrets.clone() };
-    Site::open(loaded, door.process.clone(), door.run.clone(), options).await
+    Site::open(loaded, door.process.clone(), door.run.clone(), options(args)).await
+}
+
+fn options(args: &InstallArgs) -> Options {
+    Options { static_secrets: args.checkout.static_secrets.clone(), replace_classes: args.replace_class.clone() }
 }
 
 /// Who answers questions.

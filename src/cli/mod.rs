@@ -22,6 +22,7 @@ pub use args::Cli;
 pub use door::{Answer, Door};
 
 use crate::error::{Failure, Kind};
+use crate::install::Options;
 use crate::process::Process;
 use crate::report::documents::FailureDocument;
 use args::{Command, Output};
@@ -80,7 +81,10 @@ fn run(cli: Cli) -> Result<Answer, Failure> {
 async fn dispatch(door: &Door, command: Command, install: args::InstallArgs) -> Result<Answer, Failure> {
     match command {
         Command::Install => install::run(door, &install).await,
-        Command::Plan(args) => plan::run(door, &args).await,
+        Command::Plan(args) => {
+            let static_secrets = args.static_secrets.clone();
+            plan::run(door, &args, Options { static_secrets, ..Options::default() }).await
+        }
         Command::Status(args) => status::run(door, &args).await,
         Command::Validate(args) => validate::run(door, &args).await,
         Command::Access(command) => access::run(door, &command).await,

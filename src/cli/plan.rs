@@ -9,8 +9,7 @@ use crate::report::documents::{PlanDocument, RunResult};
 use crate::report::text;
 
 /// Finds the differences of all steps.
-pub(super) async fn run(door: &Door, args: &CheckoutArgs) -> Result<Answer, Failure> {
-    let options = Options { static_secrets: args.static_secrets.clone() };
+pub(super) async fn run(door: &Door, args: &CheckoutArgs, options: Options) -> Result<Answer, Failure> {
     let site = Site::open(door.environment(args)?, door.process.clone(), door.run.clone(), options).await?;
     door.tell_start(site.name(), "plan");
     let survey = engine::survey(&install::steps(&site), &door.run).await?;

@@ -99,7 +99,7 @@ pub(super) async fn run(door: &Door, command: &SecretsCommand) -> Result<Answer,
 }
 
 async fn site(door: &Door, checkout: &CheckoutArgs) -> Result<Arc<Site>, Failure> {
-    let options = SiteOptions { static_secrets: checkout.static_secrets.clone() };
+    let options = SiteOptions { static_secrets: checkout.static_secrets.clone(), ..SiteOptions::default() };
     Site::open_vault(door.environment(checkout)?, door.process.clone(), door.run.clone(), options).await
 }
 

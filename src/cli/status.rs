@@ -10,7 +10,7 @@ use crate::report::text;
 
 /// Surveys the steps and lists the Applications.
 pub(super) async fn run(door: &Door, args: &CheckoutArgs) -> Result<Answer, Failure> {
-    let options = Options { static_secrets: args.static_secrets.clone() };
+    let options = Options { static_secrets: args.static_secrets.clone(), ..Options::default() };
     let site = Site::open(door.environment(args)?, door.process.clone(), door.run.clone(), options).await?;
     let survey = engine::survey(&install::steps(&site), &door.run).await?;
     let applications = install::applications(&site).await?;

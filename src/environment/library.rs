@@ -2,6 +2,7 @@
 
 use super::error::EnvironmentError;
 use super::model::Environment;
+use super::storage;
 use rust_embed::RustEmbed;
 use std::path::{Path, PathBuf};
 
@@ -127,20 +128,26 @@ fn stem(path: &Path) -> Option<String> {
 
 /// Reads one file's text.
 fn parse(file: &str, text: &str) -> Result<Environment, EnvironmentError> {
-    serde_saphyr::from_str(text).map_err(|error| {
-        let location = error.location();
-        EnvironmentError::Malformed {
-            file: file.to_owned(),
-            line: location.map_or(0, |at| usize::try_from(at.line()).unwrap_or(0)),
-            column: location.map_or(0, |at| usize::try_from(at.column()).unwrap_or(0)),
-            message: first_line(&error.to_string()),
-        }
-    })
+    let malformed = |place: Option<(u64, u64)>, message: String| {
+        let (line, column) = place.unwrap_or_default();
+        let number = |number: u64| usize::try_from(number).unwrap_or(0);
+        EnvironmentError::Malformed { file: file.to_owned(), line: number(line), column: number(column), message }
+    };
+    let environment: Environment = serde_saphyr::from_str(text).map_err(|error| {
+        let place = error.location().map(|at| (at.line(), at.column()));
+        malformed(place, first_line(&error.to_string()))
+    })?;
+    match storage::disagreement(&environment.storage) {
+        Some((number, message)) => Err(malformed(storage::place(text, number), message)),
+        None => Ok(environment),
+    }
 }
 
-/// The parser's message without the picture of the source below it.
+/// The parser's message without the place, which stands before it already, and the picture of the source below it.
 fn first_line(message: &str) -> String {
-    message.lines().next().unwrap_or(message).to_owned()
+    let line = message.lines().next().unwrap_or(message);
+    let placed = line.strip_prefix("error: line ").and_then(|rest| rest.split_once(": "));
+    placed.map_or(line, |(_, rest)| rest).to_owned()
 }
 
 #[cfg(test)]
@@ -205,6 +212,24 @@ upgrade: {stages: []}
             let error = parse("roe.yaml", &SKETCH.replace(from, to)).unwrap_err();
             let EnvironmentError::Malformed { line: found, message, .. } = error else { panic!("{error}") };
             assert_eq!(found, line, "{message}");
+        }
+    }
+
+    #[test]
+    fn exactly_one_storage_class_is_the_default_or_the_place_is_named() {
+        let with = |classes: &str| parse("roe.yaml", &format!("name: roe\nstorage:\n{classes}"));
+        let fast = "  - {class: fast, provisioner: p, default: true}\n";
+        let slow = "  - class: slow\n    provisioner: p\n";
+        assert_eq!(with(&[fast, slow].concat()).unwrap().storage.len(), 2);
+        let two = [fast, slow, "    default: true\n"].concat();
+        let twice = [fast, "  - {class: fast, provisioner: q}\n"].concat();
+        for (classes, place, words) in
+            [(two.as_str(), 4, "fast and slow"), (&twice, 4, "fast is declared twice"), (slow, 3, "no storage class")]
+        {
+            let EnvironmentError::Malformed { line, message, .. } = with(classes).unwrap_err() else {
+                panic!("{classes}")
+            };
+            assert!(line == place && message.contains(words), "{line}: {message}");
         }
     }
 

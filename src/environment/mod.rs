@@ -10,15 +10,15 @@ mod library;
 mod magnum;
 mod model;
 mod name;
+mod storage;
 
 pub use cluster::{Cluster, ExistingCluster, SandboxCluster};
 pub use error::EnvironmentError;
 pub use library::{BuiltIn, Library, Loaded};
 pub use magnum::{Labels, MagnumCluster, OpenPort, PortRule};
-pub use model::{
-    Deployment, Environment, Level, PhalanxSource, Policy, Stage, StorageClass, UpgradeRules, Upstream, VaultLocation,
-};
+pub use model::{Deployment, Environment, Level, PhalanxSource, Policy, Stage, UpgradeRules, Upstream, VaultLocation};
 pub use name::EnvironmentName;
+pub use storage::StorageClass;
 
 /// The JSON schema of an environment file (draft 2020-12).
 pub fn schema() -> schemars::Schema {

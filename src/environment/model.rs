@@ -3,9 +3,9 @@
 use super::cluster::Cluster;
 use super::error::EnvironmentError;
 use super::name::EnvironmentName;
+use super::storage::StorageClass;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// One environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,22 +78,6 @@ pub enum Level {
     Int,
     /// Production.
     Prod,
-}
-
-/// A storage class to create.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct StorageClass {
-    /// Its name.
-    pub class: String,
-    /// Who provisions it, for example `cinder.csi.openstack.org`.
-    pub provisioner: String,
-    /// Whether claims without a class get this one.
-    #[serde(default)]
-    pub default: bool,
-    /// The provisioner's parameters.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub parameters: BTreeMap<String, String>,
 }
 
 /// The repository, branch and environment of phalanx that are installed.

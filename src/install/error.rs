@@ -104,6 +104,24 @@ pub enum InstallError {
         /// The kinds.
         kinds: Vec<&'static str>,
     },
+    /// A storage class wants a provisioner that Kubernetes no longer has.
+    #[error("StorageClass {class}: Kubernetes {kubernetes} has no provisioner {provisioner} any more")]
+    NoProvisioner {
+        /// The class.
+        class: String,
+        /// Who should make its volumes.
+        provisioner: String,
+        /// The cluster's version.
+        kubernetes: String,
+    },
+    /// A class that is not declared should be replaced.
+    #[error("--replace-class {name}: the environment file declares no storage class of that name")]
+    NoClass {
+        /// The name.
+        name: String,
+        /// Those that are declared.
+        known: Vec<String>,
+    },
     /// Checks at the end that do not hold.
     #[error("{} of {total} checks do not hold: {}", failed.len(), failed.join("; "))]
     Unhealthy {
@@ -131,8 +149,9 @@ impl Explain for InstallError {
             | Self::Parent { .. }
             | Self::Replaced { .. }
             | Self::NothingToRebuild { .. }
-            | Self::ImmutableClass { .. } => Kind::Invalid,
-            Self::Unanswered { .. } | Self::Refused | Self::NoStep { .. } => Kind::Usage,
+            | Self::ImmutableClass { .. }
+            | Self::NoProvisioner { .. } => Kind::Invalid,
+            Self::Unanswered { .. } | Self::Refused | Self::NoStep { .. } | Self::NoClass { .. } => Kind::Usage,
             Self::SyncFailed { .. } | Self::Unhealthy { .. } | Self::WouldLose { .. } => Kind::Failed,
         }
     }
@@ -151,7 +170,8 @@ impl Explain for InstallError {
             Self::Unanswered { flag, .. } => format!("answer at a terminal, or pass {flag}"),
             Self::ImmutableClass { class, .. } => {
                 format!(
-                    "declare what is there, or delete StorageClass {class} by hand when no claim uses it, then run again"
+                    "declare what is there, or add --replace-class {class}: the class is deleted and made anew, its volumes \
+                     and claims stay as they are"
                 )
             }
             Self::Replaced { .. } => "name the context of the new cluster in the environment file".to_owned(),
@@ -164,6 +184,8 @@ impl Explain for InstallError {
             }
             Self::SyncFailed { .. } => "correct it on the branch, then run the same command again".to_owned(),
             Self::Unhealthy { .. } => "`rsp-install status` shows where everything stands".to_owned(),
+            Self::NoProvisioner { .. } => "declare `provisioner: cinder.csi.openstack.org`".to_owned(),
+            Self::NoClass { known, .. } => format!("declared are: {}", known.join(", ")),
             Self::NoStep { known, .. } => format!("there are: {}", known.join(", ")),
             Self::Refused | Self::Parent { .. } => return Vec::new(),
         };

@@ -27,14 +27,6 @@ pub struct FileProblem {
 pub async fn problems(loaded: &Loaded, process: &Process, events: &Events) -> Vec<FileProblem> {
     let mut problems = Vec::new();
     let environment = &loaded.environment;
-    let defaults = environment.storage.iter().filter(|class| class.default).count();
-    if !environment.storage.is_empty() && defaults != 1 {
-        problems.push(FileProblem {
-            message: format!("{defaults} of the storage classes are the default; exactly one must be"),
-            hint: "set `default: true` on one of them".into(),
-            ..at(&loaded.file)
-        });
-    }
     for missing in [environment.policy().err(), environment.cluster().err()].into_iter().flatten() {
         problems.push(problem_of(&missing.into(), &loaded.file));
     }

@@ -22,6 +22,8 @@ use tokio::sync::{Mutex, OnceCell};
 pub struct Options {
     /// Static secrets, in phalanx's format.
     pub static_secrets: Option<PathBuf>,
+    /// Storage classes that may be deleted and made anew where no update makes them right.
+    pub replace_classes: Vec<String>,
 }
 
 /// The place of one run.

@@ -1,4 +1,4 @@
-"""api_server.py <create|update|delete|run|register> <cluster folder>
+"""api_server.py <create|update|rotate|delete|run|register> <cluster folder>
 
 The hook of the Magnum driver: a real etcd and kube-apiserver for a cluster. Its client CA is the cluster's own, so the
 certificates that Magnum signs are good there. Nodes are registered as a kubelet and a cloud provider would: ready, with
@@ -52,6 +52,12 @@ def labels(folder):
     return json.loads((folder / 'cluster.json').read_text()).get('labels', {})
 
 
+def certify(folder):
+    certificate(folder, 'server', '/CN=kube-apiserver',
+                'subjectAltName=IP:127.0.0.1,IP:10.254.0.1,DNS:localhost,DNS:kubernetes.default.svc\n')
+    certificate(folder, 'admin', '/O=system:masters/CN=kubelet-of-the-tests')
+
+
 def create(folder):
     if 'local_api' in labels(folder):
         return
@@ -67,9 +73,7 @@ def create(folder):
 
 def run(folder):
     port = int((folder / 'api_address').read_text().rsplit(':', 1)[1])
-    certificate(folder, 'server', '/CN=kube-apiserver',
-                'subjectAltName=IP:127.0.0.1,IP:10.254.0.1,DNS:localhost,DNS:kubernetes.default.svc\n')
-    certificate(folder, 'admin', '/O=system:masters/CN=kubelet-of-the-tests')
+    certify(folder)
     subprocess.run(['openssl', 'genrsa', '-out', str(folder / 'sa.key'), '2048'], check=True, capture_output=True)
     client, peer = free_port(), free_port()
     pids = [detached([
@@ -145,6 +149,12 @@ def update(folder):
         detached([sys.executable, __file__, 'register', str(folder)], folder / 'hook.log')
 
 
+def rotate(folder):
+    """The cluster has a new CA: its API server sees for itself that its files are others."""
+    if (folder / 'pids').exists():
+        certify(folder)
+
+
 def delete(folder):
     try:
         pids = (folder / 'pids').read_text().split()
@@ -159,5 +169,5 @@ def delete(folder):
 
 
 if __name__ == '__main__':
-    {'create': create, 'update': update, 'delete': delete, 'run': run,
+    {'create': create, 'update': update, 'rotate': rotate, 'delete': delete, 'run': run,
      'register': register, 'sandbox': sandbox}[sys.argv[1]](pathlib.Path(sys.argv[2]))

@@ -12,7 +12,8 @@ use tokio::sync::{Mutex as Turns, MutexGuard};
 pub(crate) struct TestCloud {
     /// Their state, logs and clouds.yaml.
     pub(crate) state: PathBuf,
-    port: u16,
+    /// The first of their five ports.
+    pub(crate) port: u16,
     turns: Turns<()>,
 }
 

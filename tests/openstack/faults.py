@@ -5,11 +5,21 @@ It is used once (the file goes). Actions:
   429:N        too many requests, Retry-After N        503, 500, 409, 401   that status, with a service's body
   reset        the connection ends before the service sees the request
   lost         the service does it, then the connection ends without an answer
+  newest:1.N   the service does it and says that it speaks no newer microversion
+The path is matched with its query, if it has one.
 """
 import json
 import os
 import re
 import socket
+
+
+def older(start_response, newest):
+    def start(status, headers, *rest):
+        name = 'openstack-api-maximum-version'
+        kept = [h for h in headers if h[0].lower() != name]
+        return start_response(status, kept + [(name, 'container-infrastructure-management ' + newest)], *rest)
+    return start
 
 
 class Faults:
@@ -34,7 +44,9 @@ class Faults:
     def __call__(self, environ, start_response):
         if not environ.get('HTTP_USER_AGENT', '').startswith('rsp-install'):
             return self.app(environ, start_response)    # what services ask of each other is left alone
-        action = self.take(environ['REQUEST_METHOD'], environ.get('SCRIPT_NAME', '') + environ['PATH_INFO'])
+        query = environ.get('QUERY_STRING')
+        path = environ.get('SCRIPT_NAME', '') + environ['PATH_INFO'] + ('?' + query if query else '')
+        action = self.take(environ['REQUEST_METHOD'], path)
         if action is None:
             return self.app(environ, start_response)
         if action == 'lost':
@@ -43,6 +55,8 @@ class Faults:
             environ['gunicorn.socket'].shutdown(socket.SHUT_RDWR)
             return [b'']
         status, _, after = action.partition(':')
+        if status == 'newest':
+            return self.app(environ, older(start_response, after))
         headers = [('Content-Type', 'application/json')]
         if after:
             headers.append(('Retry-After', after))

@@ -1,8 +1,10 @@
 //! Bad input, faults on the way, and deaths of our own: what the contract's exit codes say, and never a second cluster.
 
 use crate::cloud::turn;
-use crate::clusters::{Scene, converge_once};
+use crate::clusters::{Scene, actions, converge_once};
+use crate::hands::{connected, limit_rules};
 use rsp_install::error::Kind;
+use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_in_the_file_is_said_before_anything_is_written() {
@@ -74,6 +76,88 @@ async fn a_lost_answer_to_the_create_call_makes_no_second_cluster() {
     assert_eq!(outcome.failure, None);
     assert!(recorder.text().contains("looking for the cluster by its mark"));
     assert_eq!(scene.clusters().await.len(), 1);
+    scene.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_call_that_broke_off_is_looked_up_and_made_once_by_the_next_run() {
+    let Some((cloud, _turn)) = turn().await else { return };
+    let scene = Scene::new(cloud, "broken-off", "openPorts: []");
+    cloud.fault("magnum", "POST", "^/v1/clusters$", "reset");
+    let failure = scene.converge().await.0.failure.unwrap();
+    assert_eq!(failure.kind, Kind::Unreachable, "{failure}");
+    assert!(failure.message.contains("was lost") && failure.help[0].contains("run again"), "{failure}");
+    assert!(scene.clusters().await.is_empty(), "it never arrived");
+    scene.converged().await;
+    assert_eq!(scene.clusters().await.len(), 1);
+    scene.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_stays_away_is_given_up_in_its_own_words() {
+    let Some((cloud, _turn)) = turn().await else { return };
+    let scene = Scene::new(cloud, "away", "openPorts: []");
+    let before = cloud.writes();
+    // Five more tries, each after the second that the service asks for.
+    (0..6).for_each(|_| cloud.fault("magnum", "GET", "^/v1/clusters$", "503:1"));
+    let begun = Instant::now();
+    let (outcome, _, recorder) = scene.converge().await;
+    let failure = outcome.failure.unwrap();
+    assert_eq!(failure.kind, Kind::Unreachable);
+    assert!(failure.message.contains("A fault by order of the test (HTTP 503"), "{failure}");
+    assert!(cloud.faults_are_used_up() && recorder.retries() == 5, "{}", recorder.text());
+    assert!(begun.elapsed() > Duration::from_secs(5), "it was asked to wait");
+
+    // A token that is refused although it is new is not tried a third time.
+    (0..2).for_each(|_| cloud.fault("magnum", "GET", "^/v1/clustertemplates$", "401"));
+    let failure = scene.converge().await.0.failure.unwrap();
+    assert_eq!(failure.kind, Kind::Unreachable);
+    assert!(failure.message.contains("HTTP 401") && failure.help[0].contains("safe to run again"), "{failure}");
+    assert!(cloud.faults_are_used_up());
+    assert_eq!(cloud.writes(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_and_a_quota_in_the_middle_are_told_and_the_next_run_goes_on() {
+    let Some((cloud, _turn)) = turn().await else { return };
+    let scene = Scene::new(cloud, "tight", "openPorts: []");
+    scene.converged().await;
+    let project = connected(cloud, "appcred").await.scope().await.unwrap().project_id;
+    let wider = scene.but("openPorts: [443]");
+    limit_rules(cloud, &project, Some(1)).await;
+    let failure = wider.converge().await.0.failure.unwrap();
+    limit_rules(cloud, &project, None).await;
+    assert_eq!(failure.kind, Kind::Unreachable, "the cloud refuses: {failure}");
+    assert!(failure.message.contains("Quota exceeded for resources: ['security_group_rule']"), "{failure}");
+    assert_eq!(actions(&wider.converged().await), ["create"]);
+
+    let larger = scene.but("nodes: 3, openPorts: [443]");
+    cloud.fault("magnum", "POST", "/actions/resize$", "409");
+    let failure = larger.converge().await.0.failure.unwrap();
+    assert_eq!(failure.kind, Kind::Failed, "{failure}");
+    assert!(failure.message.contains("A fault by order of the test (HTTP 409"), "{failure}");
+    assert_eq!(actions(&larger.converged().await), ["update"]);
+    scene.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restricted_credential_makes_clusters_only_where_magnum_makes_no_trusts() {
+    let Some((cloud, _turn)) = turn().await else { return };
+    let scene = Scene::new(cloud, "restricted", "openPorts: []");
+    let before = cloud.writes();
+    // This Magnum speaks 1.14 and makes no trusts; release 2026.1 spoke 1.12 and made them.
+    cloud.fault("magnum", "GET", "^/v1/clusters.limit=1$", "newest:1.12");
+    let (outcome, recorder) = scene.converge_as(&cloud.process("restricted")).await;
+    let failure = outcome.failure.unwrap();
+    assert_eq!(failure.kind, Kind::Unreachable, "{failure}");
+    assert!(failure.message.contains("cloud.credential: application credential restricted is restricted"), "{failure}");
+    assert!(failure.help.join(" ").contains("application credential create --unrestricted"), "{failure}");
+    assert!(recorder.text().contains("cloud.credential") && cloud.faults_are_used_up());
+    assert_eq!(cloud.writes(), before);
+
+    let (outcome, recorder) = scene.converge_as(&cloud.process("restricted")).await;
+    assert_eq!(outcome.failure, None);
+    assert!(recorder.text().contains("is restricted, and Magnum makes no trusts here"));
     scene.clear().await;
 }
 

@@ -5,10 +5,15 @@
 
 mod cloud;
 mod clusters;
+mod credentials;
 mod faults;
+mod hands;
 mod installation;
+mod leftovers;
 mod life;
+mod logins;
 #[path = "../program/mod.rs"]
 mod program;
 #[path = "../sandbox_common/mod.rs"]
 mod sandbox_common;
+mod tls;

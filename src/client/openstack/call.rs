@@ -33,6 +33,8 @@ pub struct Reply {
     pub status: u16,
     /// The body; null when there is none.
     pub body: Value,
+    /// The newest version that the service says it speaks.
+    pub newest: Option<ApiVersion>,
 }
 
 impl Call {

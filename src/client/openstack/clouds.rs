@@ -2,7 +2,8 @@
 //!
 //! A file is looked for where `OS_CLIENT_CONFIG_FILE` says, else in the working directory, `~/.config/openstack` and
 //! `/etc/openstack`; the first one counts. A secret that an entry lacks may come from its variable (`OS_PASSWORD`, also
-//! `OS_PASSWORD_FILE`). Turning certificate checks off (`verify: false`) is refused: `cacert` does what is needed.
+//! `OS_PASSWORD_FILE`), and so may `cacert` (`OS_CACERT`). Turning certificate checks off (`verify: false`) is refused:
+//! `cacert` does what is needed.
 
 use super::credential::Credential;
 use super::entry::{Auth, CloudsFile, Entry};
@@ -37,7 +38,7 @@ impl Cloud {
         match clouds.clouds.remove(name) {
             Some(entry) => {
                 let entry = secure.clouds.remove(name).unwrap_or_default().or(entry);
-                Self::from_entry(name, entry.or(only_secrets(environment)), process)
+                Self::from_entry(name, entry.or(secrets_and_trust(environment)), process)
             }
             // A CI job has no clouds.yaml: there the variables are the cloud of that name.
             None if searched.is_none() && environment.auth.auth_url.is_some() => {
@@ -101,9 +102,11 @@ fn from_variables(process: &Process) -> Result<Entry, OpenstackError> {
     })
 }
 
-fn only_secrets(environment: Entry) -> Entry {
+/// What the variables may add to an entry. The rest of them may belong to another cloud.
+fn secrets_and_trust(environment: Entry) -> Entry {
     let Auth { password, application_credential_secret, token, .. } = environment.auth;
-    Entry { auth: Auth { password, application_credential_secret, token, ..Auth::default() }, ..Entry::default() }
+    let auth = Auth { password, application_credential_secret, token, ..Auth::default() };
+    Entry { auth, cacert: environment.cacert, ..Entry::default() }
 }
 
 /// The first file of that name, and what is in it.

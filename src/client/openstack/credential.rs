@@ -100,11 +100,15 @@ impl Credential {
         }
     }
 
-    /// The application credential's id, where that is what we log in with.
-    pub(super) fn application_id(&self) -> Option<&str> {
+    /// What to look at when Keystone refuses it.
+    pub(super) fn advice(&self) -> &'static str {
         match self {
-            Self::Application { identity, .. } => identity["id"].as_str(),
-            _ => None,
+            Self::Password { .. } => "check user name, password, their domain and the project",
+            Self::Application { .. } => {
+                "check id and secret; an application credential may have expired or been deleted: make a new one with \
+                 `openstack application credential create --unrestricted NAME`"
+            }
+            Self::Token { .. } => "a token lives for hours only: get a new one with `openstack token issue`",
         }
     }
 }

@@ -66,6 +66,18 @@ pub enum OpenstackError {
         cloud: String,
         /// Its words.
         fault: Box<Fault>,
+        /// What to look at, by the kind of credential.
+        advice: &'static str,
+    },
+    /// The server's certificate is not one that we trust.
+    #[error("{call}: the server's certificate is refused: {why}")]
+    Untrusted {
+        /// The request.
+        call: String,
+        /// Why.
+        why: String,
+        /// The file of CA certificates that was named.
+        bundle: Option<PathBuf>,
     },
     /// The catalogue does not offer a service.
     #[error("{cloud}: the catalogue has no {service} service in region {region} with interface {interface}")]
@@ -78,6 +90,8 @@ pub enum OpenstackError {
         region: String,
         /// Of what kind.
         interface: String,
+        /// Where it is: regions, each with its interfaces.
+        offered: Vec<String>,
     },
     /// A service answered with an error.
     #[error("{call}: {fault}")]
@@ -160,10 +174,13 @@ impl Explain for OpenstackError {
             | Self::Incomplete { .. }
             | Self::Unsupported { .. } => Kind::Invalid,
             Self::Refused { fault, .. } => match fault.status {
-                400 | 404 | 406 | 409 => Kind::Invalid,
+                400 | 404 | 406 => Kind::Invalid,
+                // Neutron says 409 to what is more than the quota; any other conflict is one with somebody's doings.
+                409 if !fault.message.to_lowercase().contains("quota") => Kind::Failed,
                 _ => Kind::Unreachable,
             },
             Self::Login { .. }
+            | Self::Untrusted { .. }
             | Self::NoService { .. }
             | Self::NoAnswer { .. }
             | Self::Strange { .. }
@@ -187,15 +204,27 @@ impl Explain for OpenstackError {
                     "add {missing} to the entry in clouds.yaml or secure.yaml, or export the OS_ variable of that name"
                 )
             }
-            Self::Login { .. } => {
-                "check user, project and secret; an application credential may have expired: make a new one with \
-                 `openstack application credential create --unrestricted`"
+            Self::Login { advice, .. } => (*advice).to_owned(),
+            Self::Untrusted { bundle: None, .. } => {
+                "name the file with the CA's certificates: `cacert` in clouds.yaml, or OS_CACERT".to_owned()
+            }
+            Self::Untrusted { bundle: Some(path), .. } => format!(
+                "beside the system's CAs those in {} are trusted; ask the cloud's administrators for the right file",
+                path.display()
+            ),
+            Self::NoService { offered, .. } if offered.is_empty() => "the cloud does not offer this service".to_owned(),
+            Self::NoService { offered, .. } => {
+                format!("correct region_name or interface: the catalogue has it in {}", offered.join(", "))
+            }
+            Self::Refused { fault, .. } if fault.status == 401 => {
+                "Keystone had just given this token: the credential may have gone meanwhile, or the service asks \
+                 another Keystone; it is safe to run again"
                     .to_owned()
             }
-            Self::NoService { .. } => {
-                "check region_name and interface; the cloud may not offer this service".to_owned()
+            Self::Refused { fault, .. } if fault.status == 409 && self.kind() == Kind::Failed => {
+                "somebody else is at work on it; run again when that is done".to_owned()
             }
-            Self::Refused { fault, .. } if fault.status == 403 => {
+            Self::Refused { fault, .. } if matches!(fault.status, 403 | 409) => {
                 "the credential's roles or a quota do not allow it; the service's words say which".to_owned()
             }
             Self::NoAnswer { .. } => "check auth_url, network and proxy; it is safe to run again".to_owned(),

@@ -8,6 +8,7 @@ use super::clouds::Cloud;
 use super::error::OpenstackError;
 use super::fault::Fault;
 use super::service::Service;
+use super::transport::no_answer;
 use crate::engine::{Counters, System};
 use crate::secret_value::SecretValue;
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ use openstack::auth::AuthType;
 use openstack::{EndpointFilters, Error as SessionError, ErrorKind};
 use reqwest_012::{Client, RequestBuilder, Response, Url};
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,15 +41,14 @@ pub struct Scope {
     pub user: String,
 }
 
-/// An application credential, as Keystone shows it to its owner.
-#[derive(Debug, Clone, Deserialize)]
+/// The application credential that a token came from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ApplicationCredential {
     /// Its name.
     pub name: String,
-    /// Whether it may make trusts and other credentials.
-    pub unrestricted: bool,
-    /// When it ends, if ever.
-    pub expires_at: Option<String>,
+    /// Whether it may make neither trusts nor other credentials.
+    #[serde(default)]
+    pub restricted: bool,
 }
 
 /// A token that we hold.
@@ -56,6 +57,7 @@ pub(super) struct Token {
     renew_at: Instant,
     catalog: Vec<CatalogService>,
     scope: Option<Scope>,
+    application: Option<ApplicationCredential>,
 }
 
 /// The credential and the token that it gave.
@@ -96,43 +98,51 @@ impl Identity {
         token.scope.clone().ok_or(OpenstackError::incomplete(&self.cloud.name, "project_name"))
     }
 
-    /// The id of the application credential that we log in with.
-    pub(super) fn application_id(&self) -> Option<&str> {
-        self.cloud.credential.application_id()
+    /// The application credential that our token came from, however we got it.
+    pub(super) async fn application(&self) -> Result<Option<ApplicationCredential>, OpenstackError> {
+        Ok(self.token().await?.application.clone())
+    }
+
+    /// A request that got no answer.
+    pub(super) fn no_answer(&self, call: String, source: reqwest_012::Error) -> OpenstackError {
+        no_answer(call, self.cloud.cacert.as_deref(), source)
     }
 
     /// Where a service's API begins.
     pub(super) fn endpoint(&self, token: &Token, service: Service) -> Result<String, OpenstackError> {
         let cloud = &self.cloud;
+        if token.scope.is_none() {
+            // A token for no project comes without a catalogue.
+            return Err(OpenstackError::incomplete(&cloud.name, "project_name"));
+        }
         let right_place = |endpoint: &&Endpoint| {
             let region = endpoint.region_id.as_ref().or(endpoint.region.as_ref());
             endpoint.interface == cloud.interface && (cloud.region.is_none() || cloud.region.as_ref() == region)
         };
         let named =
             service.catalog_types().iter().filter_map(|kind| token.catalog.iter().find(|entry| entry.kind == *kind));
-        let found = named.flat_map(|entry| &entry.endpoints).find(right_place);
+        let endpoints = named.flat_map(|entry| &entry.endpoints);
+        let found = endpoints.clone().find(right_place);
         found.map(|endpoint| service.base(&endpoint.url)).ok_or_else(|| OpenstackError::NoService {
             cloud: cloud.name.clone(),
             service,
             region: cloud.region.clone().unwrap_or_else(|| "any".into()),
             interface: cloud.interface.clone(),
+            offered: places(endpoints),
         })
     }
 
     async fn login(&self) -> Result<Token, OpenstackError> {
         let call = format!("POST {}", self.tokens_url());
-        let no_answer = |source: reqwest_012::Error| OpenstackError::NoAnswer {
-            call: call.clone(),
-            never_sent: source.is_connect(),
-            source: Box::new(source),
-        };
+        let no_answer = |source: reqwest_012::Error| self.no_answer(call.clone(), source);
         self.counters.read(System::Openstack);
         let request = self.http.post(self.tokens_url()).timeout(LOGIN_TIMEOUT).json(&self.cloud.credential.body());
         let response = request.send().await.map_err(no_answer)?;
         if !response.status().is_success() {
             let fault = Box::new(fault(response).await);
             return Err(if fault.status < 500 && fault.status != 429 {
-                OpenstackError::Login { cloud: self.cloud.name.clone(), fault }
+                let advice = self.cloud.credential.advice();
+                OpenstackError::Login { cloud: self.cloud.name.clone(), fault, advice }
             } else {
                 OpenstackError::Refused { call, fault }
             });
@@ -146,6 +156,7 @@ impl Identity {
             value,
             renew_at: Instant::now() + life.saturating_sub(MARGIN.min(life / 5)),
             catalog: answer.token.catalog,
+            application: answer.token.application_credential,
             scope: answer.token.project.map(|project| Scope {
                 project_id: project.id,
                 project: project.name,
@@ -158,6 +169,19 @@ impl Identity {
     fn tokens_url(&self) -> String {
         format!("{}/auth/tokens", Service::Identity.base(&self.cloud.auth_url))
     }
+}
+
+/// Regions with their interfaces, for messages.
+fn places<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<String> {
+    let mut places: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for endpoint in endpoints {
+        let region = endpoint.region_id.as_deref().or(endpoint.region.as_deref()).unwrap_or("no region");
+        places.entry(region).or_default().insert(&endpoint.interface);
+    }
+    let text = |(region, interfaces): (&str, BTreeSet<&str>)| {
+        format!("region {region} ({})", interfaces.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    places.into_iter().map(text).collect()
 }
 
 /// Reads an answer that is an error.
@@ -180,6 +204,7 @@ struct TokenBody {
     expires_at: Timestamp,
     project: Option<Named>,
     user: Named,
+    application_credential: Option<ApplicationCredential>,
     #[serde(default)]
     catalog: Vec<CatalogService>,
 }

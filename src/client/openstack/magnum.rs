@@ -7,6 +7,7 @@ use super::error::OpenstackError;
 use super::service::Service;
 use super::session::{Openstack, typed};
 use crate::engine::Action;
+use osauth::ApiVersion;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -186,6 +187,13 @@ impl Openstack {
     /// All clusters of the project, without their reasons and addresses.
     pub async fn clusters(&self) -> Result<Vec<Cluster>, OpenstackError> {
         self.fetch(&Call::get(MAGNUM, &["clusters"]), "clusters").await
+    }
+
+    /// Whether Magnum makes a trust for each cluster that it creates, which a restricted application credential cannot;
+    /// none where it does not tell its version. Trusts went after release 2026.1, a week before microversion 1.13 came.
+    pub async fn makes_trusts(&self) -> Result<Option<bool>, OpenstackError> {
+        let reply = self.read(&Call::get(MAGNUM, &["clusters"]).query("limit", "1")).await?;
+        Ok(reply.newest.map(|newest| newest < ApiVersion(1, 13)))
     }
 
     /// One cluster; none when its row is not there (not yet, or no more).

@@ -19,6 +19,7 @@ mod neutron;
 mod nova;
 mod service;
 mod session;
+mod transport;
 
 pub use call::{Call, Reply};
 pub use cinder::VolumeLimits;

@@ -9,6 +9,7 @@ use crate::engine::{Action, Deadline, Event, Events, Intent, Outlet, System};
 use crate::process::Process;
 use backon::{ExponentialBuilder, Retryable as _};
 use openstack::session::Session;
+use osauth::ApiVersion;
 use osauth::services::VersionedService as _;
 use reqwest_012::{Certificate, Client};
 use serde::de::DeserializeOwned;
@@ -71,17 +72,9 @@ impl Openstack {
         Ok(self.identity.endpoint(&token, service).is_ok())
     }
 
-    /// The application credential that we log in with; none with another kind of login, or where its owner may not
-    /// look at it.
+    /// The application credential that our token came from; none with another kind of login.
     pub async fn application_credential(&self) -> Result<Option<ApplicationCredential>, OpenstackError> {
-        let Some(id) = self.identity.application_id().map(str::to_owned) else { return Ok(None) };
-        let user = self.scope().await?.user_id;
-        let call = Call::get(Service::Identity, &["users", &user, "application_credentials", &id]);
-        let reply = self.read(&call.clone().accept(403).accept(404)).await?;
-        if reply.status != 200 {
-            return Ok(None);
-        }
-        typed(&call, &reply.body, "application_credential").map(Some)
+        self.identity.application().await
     }
 
     /// A request that changes nothing that is stored.
@@ -151,24 +144,28 @@ impl Openstack {
             request = request.json(body);
         }
         let request = self.session.auth_type().authenticate(http, request).await.map_err(refused)?;
-        let no_answer = |source: reqwest_012::Error| OpenstackError::NoAnswer {
-            call: call.title(),
-            never_sent: source.is_connect(),
-            source: Box::new(source.without_url()),
-        };
+        let no_answer = |source: reqwest_012::Error| self.identity.no_answer(call.title(), source);
         let response = request.send().await.map_err(no_answer)?;
         let status = response.status().as_u16();
         if !call.accepts(status) {
             return Err(OpenstackError::Refused { call: call.title(), fault: Box::new(fault(response).await) });
         }
+        let newest = newest_version(response.headers());
         let text = response.text().await.map_err(no_answer)?;
         let body = match serde_json::from_str(&text) {
             Ok(body) => body,
             Err(_) if text.trim().is_empty() || status >= 300 => Value::Null,
             Err(error) => return Err(OpenstackError::Strange { call: call.title(), message: error.to_string() }),
         };
-        Ok(Reply { status, body })
+        Ok(Reply { status, body, newest })
     }
+}
+
+/// `OpenStack-API-Maximum-Version: container-infrastructure-management 1.14`; some services leave their name out.
+fn newest_version(headers: &http::HeaderMap) -> Option<ApiVersion> {
+    let text = headers.get("openstack-api-maximum-version")?.to_str().ok()?;
+    let (major, minor) = text.rsplit(' ').next()?.split_once('.')?;
+    Some(ApiVersion(major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// The value under `key`; the whole body for an empty key.

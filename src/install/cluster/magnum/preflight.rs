@@ -65,6 +65,8 @@ pub struct CloudFacts {
     pub clusters: (u32, Option<u32>),
     /// The application credential, if that is what we log in with.
     pub credential: Option<ApplicationCredential>,
+    /// Whether Magnum makes trusts, where it tells.
+    pub trusts: Option<bool>,
 }
 
 /// Asks the cloud everything that the checks need.
@@ -78,8 +80,12 @@ async fn gather(cloud: &Openstack, wanted: &Wanted, template: &ClusterTemplate) 
         cloud.neutron_quota(),
         cloud.volume_limits(),
     )?;
-    let (clusters, cluster_quota, credential) =
-        tokio::try_join!(cloud.clusters(), cloud.cluster_quota(), cloud.application_credential())?;
+    let (clusters, cluster_quota, credential, trusts) = tokio::try_join!(
+        cloud.clusters(),
+        cloud.cluster_quota(),
+        cloud.application_credential(),
+        cloud.makes_trusts()
+    )?;
     Ok(CloudFacts {
         project: cloud.scope().await?.project,
         template: template.clone(),
@@ -92,6 +98,7 @@ async fn gather(cloud: &Openstack, wanted: &Wanted, template: &ClusterTemplate) 
         cinder,
         clusters: (u32::try_from(clusters.len()).unwrap_or(u32::MAX), cluster_quota),
         credential,
+        trusts,
     })
 }
 
@@ -122,7 +129,8 @@ pub struct Checked {
 
 /// Runs all checks and tells each.
 pub async fn check(cloud: &Openstack, wanted: &Wanted, template: &ClusterTemplate) -> Result<Checked, MagnumError> {
-    let facts = gather(cloud, wanted, template).await?;
+    // On the heap: it asks a dozen questions at once, and is asked once in a cluster's life.
+    let facts = Box::pin(gather(cloud, wanted, template)).await?;
     let checks = judge(wanted, &facts);
     for CloudCheck { id, verdict, found, hint, .. } in checks.clone() {
         cloud.events().tell(Event::Check { id, passed: verdict == Verdict::Passed, found, hint });
@@ -169,26 +177,22 @@ fn coe(facts: &CloudFacts) -> CloudCheck {
     result("cloud.template", good, format!("coe {found}"), "coe kubernetes", "name a template for Kubernetes")
 }
 
-/// Up to release 2026.1 Magnum makes trusts, which a restricted application credential may not. Nobody tells us the
-/// release, so this is a warning.
+/// A restricted application credential may make no trusts: Magnum would fail when the cluster is half made.
 fn credential(facts: &CloudFacts) -> CloudCheck {
-    let Some(credential) = &facts.credential else {
-        return result(
-            "cloud.credential",
-            Verdict::Passed,
-            "no application credential",
-            "unrestricted if it is one",
-            "",
-        );
+    let needed = "an unrestricted one where Magnum makes trusts (up to release 2026.1)";
+    let Some(ApplicationCredential { name, restricted }) = &facts.credential else {
+        return result("cloud.credential", Verdict::Passed, "no application credential", needed, "");
     };
-    let found = if credential.unrestricted { "unrestricted" } else { "restricted" };
-    result(
-        "cloud.credential",
-        verdict(credential.unrestricted, Verdict::Warning),
-        format!("application credential {} is {found}", credential.name),
-        "unrestricted, where Magnum makes trusts (up to release 2026.1)",
-        format!("`openstack application credential create --unrestricted {}-unrestricted`", credential.name),
-    )
+    let (good, found) = match (restricted, facts.trusts) {
+        (false, _) => (Verdict::Passed, "is unrestricted"),
+        (true, Some(false)) => (Verdict::Passed, "is restricted, and Magnum makes no trusts here"),
+        (true, Some(true)) => (Verdict::Refused, "is restricted, and Magnum makes trusts here"),
+        (true, None) => (Verdict::Warning, "is restricted, and Magnum does not tell whether it makes trusts"),
+    };
+    let found = format!("application credential {name} {found}");
+    let hint =
+        format!("`openstack application credential create --unrestricted {name}-unrestricted`, and log in with it");
+    result("cloud.credential", good, found, needed, hint)
 }
 
 fn keypair(wanted: &Wanted, facts: &CloudFacts) -> CloudCheck {
@@ -334,6 +338,7 @@ mod tests {
             cinder: None,
             clusters: (1, Some(20)),
             credential: None,
+            trusts: Some(true),
         }
     }
 
@@ -393,10 +398,15 @@ mod tests {
     }
 
     #[test]
-    fn a_restricted_credential_is_a_warning() {
-        let mut restricted = facts();
-        let credential = json!({ "name": "ci", "unrestricted": false, "expires_at": null });
-        restricted.credential = serde_json::from_value(credential).ok();
-        assert_eq!(verdicts(&wanted(""), &restricted), [("cloud.credential".to_owned(), Verdict::Warning)]);
+    fn a_restricted_credential_is_refused_exactly_where_magnum_makes_trusts() {
+        let told = |restricted, trusts| {
+            let credential = Some(ApplicationCredential { name: "ci".into(), restricted });
+            let found = verdicts(&wanted(""), &CloudFacts { credential, trusts, ..facts() });
+            found.first().map(|(id, verdict)| (id == "cloud.credential", *verdict))
+        };
+        assert_eq!(told(true, Some(true)), Some((true, Verdict::Refused)));
+        assert_eq!(told(true, None), Some((true, Verdict::Warning)));
+        assert_eq!(told(true, Some(false)), None);
+        assert_eq!(told(false, Some(true)), None);
     }
 }

@@ -1,7 +1,8 @@
 //! The end of a cluster, in the order that leaves nothing behind.
 //!
 //! Load balancers and volumes are made by controllers inside the cluster: they must be given back while it still lives.
-//! Then the cluster goes, then what carries its UUID. Nothing is deleted because of how its name begins.
+//! Then what carries its UUID and leads nowhere any more, then the cluster, and again what carries its UUID. Nothing is
+//! deleted because of how its name begins, and no address that somebody uses.
 
 use super::error::MagnumError;
 use super::home::Magnum;
@@ -62,7 +63,9 @@ pub async fn plan(magnum: &Magnum, run: &Run) -> Result<Retirement, Failure> {
     }));
     untouched.push(format!("key pair {} and template {}", magnum.wanted.magnum.keypair, magnum.wanted.magnum.template));
     untouched.push("the environment's secrets in Vault and its DNS names".to_owned());
-    let floating = left_over(&cloud.floating_ips().await.map_err(MagnumError::from)?, &cluster.uuid);
+    let addresses = cloud.floating_ips().await.map_err(MagnumError::from)?;
+    let (floating, others): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|ip| is_left_over(ip, &cluster.uuid));
+    untouched.extend(others.iter().map(|ip| stays(ip, &cluster.uuid)));
     Ok(Retirement {
         cluster: Some((cluster.name.clone(), cluster.uuid.clone())),
         load_balancers: inside.load_balancers.iter().map(place).collect(),
@@ -79,7 +82,11 @@ pub async fn execute(magnum: &Magnum, run: &Run) -> Result<Retirement, Failure> 
     let Some(cluster) = &seen.cluster else { return Ok(planned) };
     let cloud = magnum.cloud(run).await?;
     match &seen.access {
-        Some(access) => give_back(&witness::connect(&access.kubeconfig, &run.outlet).await?, run).await?,
+        Some(access) => {
+            give_back(&witness::connect(&access.kubeconfig, &run.outlet).await?, run).await?;
+            // Nothing in the cluster needs them any more, and once it is gone nobody knows its UUID.
+            release(cloud, cluster).await?;
+        }
         None => run.outlet.events().warn(format!(
             "cluster {} is {} and has no address: its load balancers and volumes, if any, cannot be given back from inside",
             cluster.name, cluster.status
@@ -87,10 +94,7 @@ pub async fn execute(magnum: &Magnum, run: &Run) -> Result<Retirement, Failure> 
     }
     cloud.delete_cluster(&cluster.uuid).await.map_err(MagnumError::from)?;
     until_gone(cloud, cluster, run).await?;
-    let ips = cloud.floating_ips().await.map_err(MagnumError::from)?;
-    for ip in left_over(&ips, &cluster.uuid) {
-        cloud.delete_floating_ip(&ip).await.map_err(MagnumError::from)?;
-    }
+    release(cloud, cluster).await?;
     if let Some(path) = magnum.kubeconfig.as_ref().filter(|path| path.exists())
         && let Err(error) = std::fs::remove_file(path)
     {
@@ -211,10 +215,30 @@ fn tell(run: &Run, object: &str, condition: &str, message: &str) {
     });
 }
 
-/// The cloud provider writes `... from cluster UUID` into the description of a floating IP that it makes.
-fn left_over(ips: &[FloatingIp], uuid: &str) -> Vec<FloatingIp> {
-    let ending = format!(" from cluster {uuid}");
-    ips.iter().filter(|ip| ip.description.ends_with(&ending)).cloned().collect()
+/// Gives back the floating IPs that this cluster's controllers made.
+async fn release(cloud: &Openstack, cluster: &Cluster) -> Result<(), MagnumError> {
+    for ip in cloud.floating_ips().await?.iter().filter(|ip| is_left_over(ip, &cluster.uuid)) {
+        cloud.delete_floating_ip(ip).await?;
+    }
+    Ok(())
+}
+
+/// Whether this cluster's cloud provider made the address: it writes `... from cluster UUID` into the description.
+fn is_made_by(ip: &FloatingIp, uuid: &str) -> bool {
+    ip.description.ends_with(&format!(" from cluster {uuid}"))
+}
+
+/// One that leads somewhere may have been moved to another cluster since.
+fn is_left_over(ip: &FloatingIp, uuid: &str) -> bool {
+    is_made_by(ip, uuid) && ip.port_id.is_none()
+}
+
+fn stays(ip: &FloatingIp, uuid: &str) -> String {
+    let address = &ip.floating_ip_address;
+    if is_made_by(ip, uuid) {
+        return format!("floating IP {address}, if it still leads somewhere when the load balancers are gone");
+    }
+    format!("floating IP {address} ({})", ip.description)
 }
 
 /// Lists leave the kind out of their items.
@@ -247,11 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn only_floating_ips_with_the_clusters_own_uuid_are_left_over() {
+    fn only_floating_ips_with_the_clusters_own_uuid_that_lead_nowhere_are_left_over() {
         let text = "Floating IP for Kubernetes external service ingress/ingress from cluster";
         let ips =
             [ip(&format!("{text} 1111")), ip(&format!("{text} 11112")), ip("by hand"), ip(&format!("{text} 1111 "))];
-        assert_eq!(left_over(&ips, "1111"), ips[..1]);
+        assert_eq!(ips.each_ref().map(|ip| is_left_over(ip, "1111")), [true, false, false, false]);
+        let moved = FloatingIp { port_id: Some("of-another-cluster".into()), ..ips[0].clone() };
+        assert!(!is_left_over(&moved, "1111") && stays(&moved, "1111").contains("still leads somewhere"));
+        assert!(stays(&ips[2], "1111").ends_with("(by hand)"));
     }
 
     #[test]

@@ -49,7 +49,7 @@ CONF.register_opts([
     cfg.FloatOpt('delay', default=2.0),
     cfg.StrOpt('clusters_dir', default=''),
     cfg.StrOpt('hook', default='',
-               help='program called as: hook create|update|delete <dir>'),
+               help='program called as: hook create|update|rotate|delete <dir>'),
     cfg.BoolOpt('security_groups', default=True),
     cfg.StrOpt('coe_version', default='v1.28.9'),
 ], group='local_driver')
@@ -257,6 +257,7 @@ class LocalDriver(driver.Driver):
 
     def rotate_ca_certificate(self, context, cluster):
         self._export(context, cluster)
+        self._hook('rotate', cluster)
 
     def update_cluster_status(self, context, cluster, use_admin_ctx=False):
         """Called by the conductor's periodic task for *_IN_PROGRESS."""

@@ -1,13 +1,17 @@
 //! Step `storage`: the declared storage classes are there, exactly one is the default, and a claim of a new one binds.
 //!
 //! The proof costs a volume, so it is only made when a class was changed. Classes that were not declared are left alone,
-//! except that they stop being the default when a declared one is.
+//! except that they stop being the default when a declared one is. A class that no update can make right is explained, and
+//! made anew only by request (`--replace-class`).
+
+mod fixed;
+mod proof;
 
 use super::error::InstallError;
 use super::marker::NAMESPACE;
 use super::site::Site;
-use crate::client::kubernetes::{Cluster, Difference, Verdict, resource};
-use crate::engine::{Deadline, Describe, Described, Observation, Run, Step};
+use crate::client::kubernetes::Difference;
+use crate::engine::{Describe, Described, Observation, Run, Step};
 use crate::environment::StorageClass;
 use crate::error::{Failure, Kind};
 use crate::templates;
@@ -15,12 +19,9 @@ use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::json;
 use std::sync::Arc;
-use std::time::Duration;
 
 const API: &str = "storage.k8s.io/v1";
 const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
-/// A volume is there in seconds, or something is wrong that waiting does not mend.
-const PROOF_TIME: Duration = Duration::from_mins(5);
 
 /// The step.
 pub(super) struct StorageClassStep(pub Arc<Site>);
@@ -39,6 +40,13 @@ pub(super) enum ClassChange {
         /// The class, with nothing but that.
         object: Box<DynamicObject>,
     },
+    /// A class goes by request, because no update makes it right; the next change makes it anew.
+    Remove {
+        /// The class as it was seen.
+        class: Box<DynamicObject>,
+        /// What cannot be updated.
+        because: String,
+    },
     /// A claim that a killed run left behind goes.
     RemoveProof(Box<DynamicObject>),
 }
@@ -53,6 +61,9 @@ impl Describe for ClassChange {
             Self::Demote { object } => {
                 Described::new("update", format!("StorageClass {} (no longer the default)", object.name_any()))
             }
+            Self::Remove { class, because } => {
+                Described::new("delete", format!("StorageClass {} (asked for, because {because})", class.name_any()))
+            }
             Self::RemoveProof(claim) => {
                 Described::new("delete", format!("PersistentVolumeClaim {NAMESPACE}/{}", claim.name_any()))
             }
@@ -62,6 +73,7 @@ impl Describe for ClassChange {
 
 /// What is there, and how it differs.
 pub(super) struct Classes {
+    removals: Vec<(DynamicObject, fixed::Fixed)>,
     differences: Vec<(DynamicObject, Difference)>,
     surplus_defaults: Vec<DynamicObject>,
     proofs: Vec<DynamicObject>,
@@ -77,6 +89,8 @@ impl Step for StorageClassStep {
 
     async fn observe(&self, _run: &Run) -> Result<Observation<Classes>, Failure> {
         let declared = &self.0.loaded.environment.storage;
+        let replaceable = &self.0.options.replace_classes;
+        check_request(replaceable, declared)?;
         if declared.is_empty() {
             return Ok(Observation::Skipped { because: "no storage class is declared".into() });
         }
@@ -84,38 +98,53 @@ impl Step for StorageClassStep {
             return Ok(Observation::Unknown { until: "the cluster is up".into() });
         };
         let cluster = snapshot.cluster();
+        for class in declared.iter().filter(|class| fixed::is_in_tree(class)) {
+            fixed::check_provisioner(class, &snapshot.target().await?.kubernetes)?;
+        }
         let present = cluster.list(API, "StorageClass", None).await?;
-        let mut differences = Vec::new();
+        let (mut removals, mut differences) = (Vec::new(), Vec::new());
         for class in declared {
             let object = object_of(class)?;
-            let found = present.iter().find(|other| other.name_any() == class.class);
-            if let Some(found) = found {
-                check_immutable(class, found)?;
-            }
-            let difference = match found {
-                Some(found) => cluster.difference_to(&object, found).await?,
-                None => Some(Difference::Missing),
+            let Some(found) = present.iter().find(|other| other.name_any() == class.class) else {
+                differences.push((object, Difference::Missing));
+                continue;
             };
-            differences.extend(difference.map(|difference| (object, difference)));
+            match fixed::difference(&object, found) {
+                None => {
+                    let difference = cluster.difference_to(&object, found).await?;
+                    differences.extend(difference.map(|difference| (object, difference)));
+                }
+                Some(fixed) if replaceable.contains(&class.class) => {
+                    removals.push((found.clone(), fixed));
+                    differences.push((object, Difference::Missing));
+                }
+                Some(fixed::Fixed { field, found, declared }) => {
+                    let class = class.class.clone();
+                    return Err(InstallError::ImmutableClass { class, field, found, declared }.into());
+                }
+            }
         }
         let has_default = declared.iter().any(|class| class.default);
         let undeclared = |other: &&DynamicObject| declared.iter().all(|class| class.class != other.name_any());
         let surplus = present.iter().filter(undeclared).filter(|other| has_default && is_default(other));
         let surplus_defaults = surplus.map(demoted).collect::<Result<_, _>>()?;
-        let claims = cluster.list("v1", "PersistentVolumeClaim", Some(NAMESPACE)).await?;
-        let proofs = claims.into_iter().filter(|claim| claim.name_any().starts_with(PROOF_PREFIX)).collect();
-        Ok(Observation::Known(Classes { differences, surplus_defaults, proofs }))
+        let proofs = proof::left_behind(cluster).await?;
+        Ok(Observation::Known(Classes { removals, differences, surplus_defaults, proofs }))
     }
 
     fn plan(&self, observed: &Classes) -> Result<Vec<ClassChange>, Failure> {
         let boxed = |object: &DynamicObject| Box::new(object.clone());
         let remove = observed.proofs.iter().map(|claim| ClassChange::RemoveProof(boxed(claim)));
+        let replace = observed
+            .removals
+            .iter()
+            .map(|(class, fixed)| ClassChange::Remove { class: boxed(class), because: fixed.to_string() });
         let demote = observed.surplus_defaults.iter().map(|object| ClassChange::Demote { object: boxed(object) });
         let apply = observed
             .differences
             .iter()
             .map(|(object, difference)| ClassChange::Apply { object: boxed(object), difference: *difference });
-        Ok(remove.chain(demote).chain(apply).collect())
+        Ok(remove.chain(demote).chain(replace).chain(apply).collect())
     }
 
     async fn apply(&self, change: &ClassChange, run: &Run) -> Result<(), Failure> {
@@ -123,10 +152,12 @@ impl Step for StorageClassStep {
         let cluster = snapshot.cluster();
         match change {
             ClassChange::RemoveProof(claim) => cluster.delete(claim).await?,
+            // Deleted as it was seen: one that somebody made anew in the meantime stays.
+            ClassChange::Remove { class, .. } => cluster.delete(class).await?,
             ClassChange::Demote { object } => drop(cluster.apply_over(object).await?),
             ClassChange::Apply { object, difference } => {
                 cluster.apply(object, *difference).await?;
-                prove(cluster, &object.name_any(), run.deadline).await?;
+                proof::prove(cluster, &object.name_any(), run.deadline).await?;
             }
         }
         Ok(())
@@ -154,51 +185,19 @@ fn demoted(class: &DynamicObject) -> Result<DynamicObject, Failure> {
     .map_err(|error| Failure::new(Kind::Failed, error.to_string()))
 }
 
-/// The API server refuses to change these fields; say so before anything is written.
-fn check_immutable(class: &StorageClass, found: &DynamicObject) -> Result<(), InstallError> {
-    let text = |value: Option<&serde_json::Value>| value.map_or_else(|| "nothing".to_owned(), ToString::to_string);
-    let provisioner = found.data.get("provisioner").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let (field, found, declared) = if provisioner == class.provisioner {
-        let declared = json!(class.parameters);
-        let parameters = found.data.get("parameters").cloned().unwrap_or_else(|| json!({}));
-        if parameters == declared {
-            return Ok(());
-        }
-        ("parameters", text(Some(&parameters)), text(Some(&declared)))
-    } else {
-        ("provisioner", provisioner.to_owned(), class.provisioner.clone())
-    };
-    Err(InstallError::ImmutableClass { class: class.class.clone(), field, found, declared })
-}
-
-const PROOF_PREFIX: &str = "proof-of-";
-
-/// Claims a volume of the class, waits until it is bound, and gives it back.
-async fn prove(cluster: &Cluster, class: &str, deadline: Deadline) -> Result<(), Failure> {
-    let name = format!("{PROOF_PREFIX}{class}");
-    let claim: DynamicObject = serde_json::from_value(json!({
-        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": {"storageClassName": class, "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-    }))
-    .map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
-    let made = cluster.apply(&claim, Difference::Missing).await?;
-    let kind = resource("v1", "PersistentVolumeClaim");
-    let deadline = deadline.within(PROOF_TIME);
-    let bound = cluster.wait_for_one(kind, (Some(NAMESPACE), &name), "Bound", deadline, |live| {
-        match live.and_then(|claim| claim.data.pointer("/status/phase")).and_then(serde_json::Value::as_str) {
-            Some("Bound") => Verdict::Done,
-            Some("Lost") => Verdict::Never("its volume is lost".into()),
-            Some(phase) => Verdict::NotYet(format!("it is {phase}")),
-            None => Verdict::NotYet("it is not there yet".into()),
-        }
-    });
-    bound.await?;
-    Ok(cluster.delete(&made).await?)
+/// A request must name declared classes: a slip of the pen must not pass for "nothing to replace".
+fn check_request(replaceable: &[String], declared: &[StorageClass]) -> Result<(), InstallError> {
+    let known = || declared.iter().map(|class| class.class.clone());
+    match replaceable.iter().find(|name| known().all(|class| class != **name)) {
+        Some(name) => Err(InstallError::NoClass { name: name.clone(), known: known().collect() }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Explain as _;
     use std::collections::BTreeMap;
 
     fn class() -> StorageClass {
@@ -222,10 +221,9 @@ mod tests {
     }
 
     #[test]
-    fn a_class_with_other_parameters_is_explained_before_anything_is_written() {
-        let found = object_of(&StorageClass { parameters: BTreeMap::default(), ..class() }).unwrap();
-        let error = check_immutable(&class(), &found).unwrap_err().to_string();
-        assert!(error.contains("another parameters: {}, declared is {\"availability\":\"nova\"}"), "{error}");
-        assert!(check_immutable(&class(), &object_of(&class()).unwrap()).is_ok());
+    fn only_declared_classes_can_be_asked_to_be_replaced() {
+        assert!(check_request(&[], &[]).is_ok() && check_request(&["standard".into()], &[class()]).is_ok());
+        let error = check_request(&["standrad".into()], &[class()]).unwrap_err();
+        assert!(error.to_string().contains("standrad") && error.help()[0].contains("standard"), "{error}");
     }
 }
