@@ -16,10 +16,8 @@ pub fn materialise(
     now: Timestamp,
 ) -> Result<BTreeMap<SecretName, Option<SecretValue>>, GeneratorError> {
     let mut made: BTreeMap<SecretName, Option<SecretValue>> = BTreeMap::new();
-    // What comes from another key of the same application comes last.
-    let mut ordered: Vec<&Change> = changes.iter().collect();
-    ordered.sort_by_key(|change| order(change));
-    for change in ordered {
+    let mut left: Vec<&Change> = changes.iter().collect();
+    while let Some(change) = next(&mut left) {
         let value = match &change.kind {
             ChangeKind::Delete => None,
             ChangeKind::Set(Wanted::Value(value)) => Some(value.clone()),
@@ -29,7 +27,7 @@ pub fn materialise(
                 None => continue,
             },
             ChangeKind::Set(Wanted::Generate(generator)) => {
-                let source = generator.source().map(|key| SecretName::new(&change.name.application, key));
+                let source = source_of(change);
                 Some(generator.generate(source.and_then(|source| known(&source, &made, contents)), now)?)
             }
         };
@@ -38,11 +36,22 @@ pub fn materialise(
     Ok(made)
 }
 
-fn order(change: &Change) -> u8 {
+/// Takes the first change out that comes from none of those that are left: a copy may come from a hash, a hash from a copy.
+/// Definitions that wait for each other are refused long before; if some came here, the first of them would go on.
+fn next<'a>(left: &mut Vec<&'a Change>) -> Option<&'a Change> {
+    let waits = |change: &Change| source_of(change).is_some_and(|source| left.iter().any(|other| other.name == source));
+    let free = left.iter().position(|change| !waits(change)).unwrap_or(0);
+    (!left.is_empty()).then(|| left.remove(free))
+}
+
+/// The secret from which a change is made.
+fn source_of(change: &Change) -> Option<SecretName> {
     match &change.kind {
-        ChangeKind::Set(Wanted::CopyOf(_)) => 1,
-        ChangeKind::Set(Wanted::Generate(generator)) if generator.source().is_some() => 2,
-        ChangeKind::Set(Wanted::Generate(_) | Wanted::Value(_)) | ChangeKind::Delete => 0,
+        ChangeKind::Set(Wanted::CopyOf(source)) => Some(source.clone()),
+        ChangeKind::Set(Wanted::Generate(generator)) => {
+            generator.source().map(|key| SecretName::new(&change.name.application, key))
+        }
+        ChangeKind::Set(Wanted::Value(_)) | ChangeKind::Delete => None,
     }
 }
 
@@ -54,5 +63,32 @@ fn known<'a>(
     match made.get(name) {
         Some(value) => value.as_ref(),
         None => contents.get(&name.application)?.get(&name.key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::generator::Generator;
+    use super::*;
+
+    fn change(key: &str, wanted: Wanted) -> Change {
+        Change { name: SecretName::new("argocd", key), kind: ChangeKind::Set(wanted), before: None }
+    }
+
+    #[test]
+    fn a_copy_may_come_from_what_is_derived_and_the_other_way_round() {
+        let mtime = |source: &str| Wanted::Generate(Generator::Mtime { source: source.to_owned() });
+        let copy = |source: &str| Wanted::CopyOf(SecretName::new("argocd", source));
+        let changes = [
+            change("a", copy("b")),
+            change("b", mtime("c")),
+            change("c", copy("d")),
+            change("d", Wanted::Generate(Generator::Password)),
+        ];
+        let made = materialise(&changes, &Contents::new(), Timestamp::UNIX_EPOCH).unwrap();
+        let value = |key: &str| made[&SecretName::new("argocd", key)].as_ref().map(SecretValue::expose).unwrap();
+        assert_eq!(value("a"), value("b"));
+        assert_eq!(value("c"), value("d"));
+        assert_eq!(made.len(), 4);
     }
 }

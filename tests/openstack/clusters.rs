@@ -84,6 +84,12 @@ impl Scene {
         Magnum::for_environment(&self.cloud.process(entry), &self.environment, self.folder()).unwrap()
     }
 
+    /// The same for a later cluster of the environment.
+    pub(crate) fn of_generation(&self, generation: u32) -> Arc<Magnum> {
+        let process = self.cloud.process("appcred");
+        Magnum::of_generation(&process, &self.environment, self.folder(), generation).unwrap()
+    }
+
     /// The step of a run.
     pub(crate) fn step(&self, entry: &str) -> MagnumStep {
         MagnumStep(self.magnum(entry))

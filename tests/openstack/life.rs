@@ -1,8 +1,9 @@
 //! A cluster from nothing to its end.
 
-use crate::cloud::turn;
-use crate::clusters::{Scene, actions};
+use crate::cloud::{run, turn};
+use crate::clusters::{Scene, actions, converge_once};
 use rsp_install::error::Kind;
+use rsp_install::install::cluster::magnum::MagnumStep;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
@@ -210,5 +211,33 @@ async fn with_autoscaling_only_the_limits_of_the_workers_are_ours() {
     );
     assert_eq!(scene.clusters().await[0].node_count, 1, "the count is the autoscaler's");
     assert_eq!(actions(&other.converged().await), [""; 0]);
+    scene.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clusters_of_two_generations_are_told_apart_and_the_old_one_goes_alone() {
+    let Some((cloud, _turn)) = turn().await else { return };
+    let scene = Scene::new(cloud, "twice", "kubeconfig: kube/config");
+    scene.converged().await;
+    let (run, _) = run();
+    let outcome = converge_once(MagnumStep(scene.of_generation(2)), &run).await;
+    assert_eq!(
+        (outcome.failure.as_ref(), actions(&outcome)),
+        (None, vec!["create", "update"]),
+        "cluster and kubeconfig"
+    );
+    assert_eq!(scene.of_generation(1).generations(&run).await.unwrap(), [1, 2]);
+    assert_eq!(actions(&scene.converged().await), [""; 0], "the first one is still its own");
+    let names: Vec<String> = scene.clusters().await.into_iter().map(|cluster| cluster.name).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names.contains(&"twice-2".to_owned()), "{names:?}");
+    assert!(scene.folder().join("kube/config").exists() && scene.folder().join("kube/config-2").exists());
+
+    let (planned, _) = scene.retire().await;
+    assert_eq!(planned.cluster.unwrap().0, "twice");
+    assert_eq!(scene.of_generation(1).generations(&run).await.unwrap(), [2]);
+    assert!(!scene.folder().join("kube/config").exists() && scene.folder().join("kube/config-2").exists());
+    let again = converge_once(MagnumStep(scene.of_generation(2)), &run).await;
+    assert_eq!((again.failure.as_ref(), actions(&again)), (None, vec![]));
     scene.clear().await;
 }
