@@ -15,6 +15,7 @@ use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// How many objects are read at once.
 const IN_FLIGHT: usize = 8;
@@ -24,17 +25,23 @@ pub(super) struct ChartStep {
     site: Arc<Site>,
     step: &'static str,
     application: &'static str,
+    /// Rendered once for all looks of a run; definitions are large.
+    manifests: OnceCell<Manifests>,
 }
 
 impl ChartStep {
     /// The vault-secrets-operator.
     pub(super) fn secrets_operator(site: Arc<Site>) -> Self {
-        Self { site, step: "secretsOperator", application: "vault-secrets-operator" }
+        Self::new(site, "secretsOperator", "vault-secrets-operator")
     }
 
     /// Argo CD.
     pub(super) fn argocd(site: Arc<Site>) -> Self {
-        Self { site, step: "argocd", application: "argocd" }
+        Self::new(site, "argocd", "argocd")
+    }
+
+    fn new(site: Arc<Site>, step: &'static str, application: &'static str) -> Self {
+        Self { site, step, application, manifests: OnceCell::new() }
     }
 }
 
@@ -94,11 +101,11 @@ impl Step for ChartStep {
             return Ok(Observation::Known(ChartState::nothing()));
         }
         let cluster = snapshot.cluster();
-        let manifests = self.render(&snapshot).await?;
-        let definitions = differences(cluster, manifests.definitions).await?;
-        let objects = differences(cluster, manifests.objects).await?;
+        let manifests = self.manifests.get_or_try_init(|| self.render(&snapshot)).await?;
+        let definitions = differences(cluster, &manifests.definitions).await?;
+        let objects = differences(cluster, &manifests.objects).await?;
         let incomplete = objects.iter().any(|(_, difference)| *difference == Difference::Missing);
-        let hooks = if incomplete { manifests.hooks } else { Vec::new() };
+        let hooks = if incomplete { manifests.hooks.clone() } else { Vec::new() };
         Ok(Observation::Known(ChartState { definitions, objects, hooks }))
     }
 
@@ -195,14 +202,20 @@ fn kind_of(object: &DynamicObject) -> &str {
 /// Those of the objects that must be applied.
 async fn differences(
     cluster: &Cluster,
-    objects: Vec<DynamicObject>,
+    objects: &[DynamicObject],
 ) -> Result<Vec<(Arc<DynamicObject>, Difference)>, Failure> {
-    let compared = futures::stream::iter(objects).map(|object| async move {
-        let object = cluster.placed(&object).await?;
-        let difference = cluster.difference(&object).await?;
-        Ok::<_, Failure>(difference.map(|difference| (Arc::new(object), difference)))
-    });
-    compared.buffered(IN_FLIGHT).try_filter_map(|found| async move { Ok(found) }).try_collect().await
+    let compared: Vec<_> = objects.iter().map(|object| compared(cluster, object)).collect();
+    let compared = futures::stream::iter(compared).buffered(IN_FLIGHT);
+    compared.try_filter_map(|found| async move { Ok(found) }).try_collect().await
+}
+
+async fn compared(
+    cluster: &Cluster,
+    object: &DynamicObject,
+) -> Result<Option<(Arc<DynamicObject>, Difference)>, Failure> {
+    let object = cluster.placed(object).await?;
+    let difference = cluster.difference(&object).await?;
+    Ok(difference.map(|difference| (Arc::new(object), difference)))
 }
 
 /// Applies a hook's object; a Job is waited for, and removed when its chart says so.

@@ -12,6 +12,7 @@ use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// The checkout.
 pub struct Source {
@@ -27,6 +28,7 @@ pub struct Source {
     pub environment: PhalanxEnvironment,
     tree: Arc<CommitTree>,
     helm: Helm,
+    children: OnceCell<Children>,
 }
 
 /// The objects that the chart of environments renders.
@@ -57,7 +59,8 @@ impl Source {
         let (tree, checkout, environment) = opened?;
         let url = argocd_url(&declared.repository, &at_file)?;
         let (commit, helm) = (tree.commit().to_string(), Helm::new(process));
-        Ok(Self { declared, url, commit, checkout, environment, tree, helm })
+        let children = OnceCell::new();
+        Ok(Self { declared, url, commit, checkout, environment, tree, helm, children })
     }
 
     /// Helm, for the preflight.
@@ -81,8 +84,12 @@ impl Source {
         vec!["values.yaml".to_owned(), format!("values-{}.yaml", self.environment.name)]
     }
 
-    /// Renders the chart of environments: the Applications and projects that should be there.
-    pub async fn children(&self, target: &Target) -> Result<Children, Failure> {
+    /// The Applications and projects that should be there. They are rendered and read once: a run is about one cluster.
+    pub async fn children(&self, target: &Target) -> Result<&Children, Failure> {
+        self.children.get_or_try_init(|| self.render_children(target)).await
+    }
+
+    async fn render_children(&self, target: &Target) -> Result<Children, Failure> {
         let (values, parameters) = (self.values_files(), self.parent_parameters());
         let release = Release {
             name: self.parent(),
