@@ -151,7 +151,7 @@ impl Step for StorageClassStep {
         let Some(snapshot) = self.0.snapshot().await? else { return Ok(()) };
         let cluster = snapshot.cluster();
         match change {
-            ClassChange::RemoveProof(claim) => cluster.delete(claim).await?,
+            ClassChange::RemoveProof(claim) => proof::give_back(cluster, claim, run.deadline).await?,
             // Deleted as it was seen: one that somebody made anew in the meantime stays.
             ClassChange::Remove { class, .. } => cluster.delete(class).await?,
             ClassChange::Demote { object } => drop(cluster.apply_over(object).await?),

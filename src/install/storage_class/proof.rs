@@ -41,5 +41,18 @@ pub(super) async fn prove(cluster: &Cluster, class: &str, deadline: Deadline) ->
         }
     });
     bound.await?;
-    Ok(cluster.delete(&made).await?)
+    give_back(cluster, &made, deadline).await
+}
+
+/// Deletes a claim and waits until it is gone: its finalizer keeps it for a moment, in which the next look would find it
+/// and a claim of the same name could not be made.
+pub(super) async fn give_back(cluster: &Cluster, claim: &DynamicObject, deadline: Deadline) -> Result<(), Failure> {
+    cluster.delete(claim).await?;
+    let kind = resource("v1", "PersistentVolumeClaim");
+    let (place, deadline) = ((Some(NAMESPACE), &*claim.name_any()), deadline.within(TIME));
+    let gone = cluster.wait_for_one(kind, place, "gone", deadline, |live| match live {
+        None => Verdict::Done,
+        Some(_) => Verdict::NotYet("it is being deleted".into()),
+    });
+    Ok(gone.await?)
 }

@@ -4,7 +4,8 @@
 //! asked at the same time is found by the mark: whoever's cluster is younger deletes it again and leaves.
 
 use super::error::MagnumError;
-use super::wanted::{ENVIRONMENT_LABEL, RUN_LABEL, Wanted};
+use super::identify;
+use super::wanted::{RUN_LABEL, Wanted};
 use crate::client::openstack::{Cluster, Openstack, OpenstackError};
 use std::time::{Duration, Instant};
 
@@ -57,8 +58,7 @@ async fn until_there(cloud: &Openstack, uuid: &str) -> Result<Option<Cluster>, M
 async fn yield_to_earlier(cloud: &Openstack, wanted: &Wanted, ours: &Cluster) -> Result<(), MagnumError> {
     let age = |cluster: &Cluster| (cluster.created_at.clone(), cluster.uuid.clone());
     for other in cloud.clusters().await? {
-        let marked = other.labels.get(ENVIRONMENT_LABEL) == Some(&wanted.environment);
-        if !marked || other.uuid == ours.uuid || other.status.deleting() {
+        if !identify::carries_mark(wanted, &other) || other.uuid == ours.uuid || other.status.deleting() {
             continue;
         }
         let Some(other) = cloud.cluster(&other.uuid).await? else { continue };

@@ -9,20 +9,21 @@ use crate::client::openstack::{Cluster, ClusterTemplate};
 /// The environment's cluster among all that the project has.
 pub fn cluster<'a>(wanted: &Wanted, all: &'a [Cluster]) -> Result<Option<&'a Cluster>, MagnumError> {
     let there = || all.iter().filter(|cluster| !cluster.status.deleting());
-    let mark = |cluster: &Cluster| cluster.labels.get(ENVIRONMENT_LABEL).cloned();
-    let ours = |cluster: &&Cluster| {
-        mark(cluster).as_ref() == Some(&wanted.environment) && generation(cluster) == wanted.generation
-    };
-    let marked: Vec<_> = there().filter(ours).collect();
+    let marked: Vec<_> = there().filter(|cluster| carries_mark(wanted, cluster)).collect();
     if let Some(one) = only(&marked, "cluster", &wanted.magnum.name)? {
         return Ok(Some(one));
     }
     let named: Vec<_> = there().filter(|cluster| cluster.name == wanted.magnum.name).collect();
     let Some(one) = only(&named, "cluster", &wanted.magnum.name)? else { return Ok(None) };
-    match mark(one) {
+    match one.labels.get(ENVIRONMENT_LABEL).cloned() {
         Some(owner) => Err(MagnumError::Foreign { name: one.name.clone(), uuid: one.uuid.clone(), owner }),
         None => Ok(Some(one)),
     }
+}
+
+/// Whether a cluster carries the mark of this environment and generation.
+pub fn carries_mark(wanted: &Wanted, cluster: &Cluster) -> bool {
+    cluster.labels.get(ENVIRONMENT_LABEL) == Some(&wanted.environment) && generation(cluster) == wanted.generation
 }
 
 /// The generations of the environment's clusters, rising; one that carries no mark is not counted.
