@@ -4,7 +4,8 @@
 mod drift_common;
 
 use drift_common::{Clones, cases, text};
-use rsp_install::drift::mode::{Facts, Mode, decide};
+use rsp_install::drift::Facts;
+use rsp_install::drift::mode::{Mode, decide};
 use rsp_install::drift::{ApplicationReport, Bump, Level, NamedVersionChange, Report, Request, VersionChange, report};
 use serde_json::{Value, json};
 

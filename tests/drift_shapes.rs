@@ -4,7 +4,8 @@
 mod drift_common;
 
 use drift_common::phalanx::{CATALOGUE, Phalanx, ROE, evidence};
-use rsp_install::drift::mode::{Facts, Mode, decide};
+use rsp_install::drift::Facts;
+use rsp_install::drift::mode::{Mode, decide};
 use rsp_install::drift::{Level, render, since};
 
 #[test]

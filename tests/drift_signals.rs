@@ -5,7 +5,7 @@
 mod drift_common;
 
 use drift_common::phalanx::{CATALOGUE, Phalanx, ROE, evidence};
-use rsp_install::drift::mode::Facts;
+use rsp_install::drift::Facts;
 use rsp_install::drift::{Level, Report};
 
 const GAFAELFAWR: &str = "applications/gafaelfawr/Chart.yaml";

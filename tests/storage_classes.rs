@@ -124,6 +124,9 @@ async fn it_is_explained(scene: &Scene<'_>, info: &SandboxInfo) {
     }
     let planned = scene.call(OTHER, &["--dry-run", "--replace-class", "standard"]).expect(3).json();
     fits("plan", &planned);
+    let alone = scene.storage(OTHER, &["--dry-run", "--replace-class", "standard"]).expect(3).json();
+    assert_eq!((changes(&alone), &alone["unknown"]), (changes(&planned), &json!([])));
+    assert!(planned["changes"].as_array().unwrap().len() > alone["changes"].as_array().unwrap().len());
     let planned = changes(&planned);
     let because = "delete StorageClass standard (asked for, because its parameters is {}";
     assert!(planned[0].starts_with(because), "{planned:?}");

@@ -1,6 +1,6 @@
 //! `rsp-install access rotate|audit`: the secrets operator's login to Vault.
 
-use super::args::CheckoutArgs;
+use super::flags::CheckoutArgs;
 use super::{Answer, Door};
 use crate::error::{Failure, Kind};
 use crate::install::{self, AccessFinding, AccessKind, Options, Site};

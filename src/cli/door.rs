@@ -1,14 +1,16 @@
 //! What every command gets: the process, the global flags, the stream of events, the way out.
 
-use super::args::{CheckoutArgs, GlobalArgs};
+use super::flags::{CheckoutArgs, GlobalArgs};
 use crate::engine::{Counters, Deadline, Event, Events, Outlet, Run, Sink};
-use crate::environment::{Library, Loaded};
+use crate::environment::{EnvironmentError, Library, Loaded};
 use crate::error::{Failure, Kind};
+use crate::install::{Answers, Options, Site};
 use crate::process::Process;
 use crate::report::documents::RunResult;
 use crate::report::{Bars, JsonLines, Lines};
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What a command prints and how it ends.
@@ -104,10 +106,29 @@ impl Door {
         Ok(loaded)
     }
 
+    /// The place of an installation: its file must really be there.
+    pub async fn site(&self, checkout: &CheckoutArgs, options: Options) -> Result<Arc<Site>, Failure> {
+        let loaded = self.environment(checkout)?;
+        if loaded.built_in {
+            let name = loaded.environment.name.to_string();
+            return Err(EnvironmentError::BuiltInOnly { name }.into());
+        }
+        Site::open(loaded, self.process.clone(), self.run.clone(), options).await
+    }
+
     /// A path given on the command line is relative to the working directory, one in the file to the file.
     fn absolute(&self, repository: &str) -> String {
         let path = self.process.directory.join(repository);
         if !repository.contains("://") && path.exists() { path.display().to_string() } else { repository.to_owned() }
+    }
+
+    /// Who answers questions.
+    pub fn answers(&self) -> Answers {
+        match (self.global.yes, self.process.interactive) {
+            (true, _) => Answers::Yes,
+            (false, true) => Answers::Terminal,
+            (false, false) => Answers::Nobody,
+        }
     }
 
     /// Tells that a command begins on an environment.

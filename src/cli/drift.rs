@@ -1,11 +1,10 @@
 //! `rsp-install drift`: what merging upstream into the fork means for this environment. Needs no cluster, and asks one
 //! that is there what it runs.
 
-use super::args::CheckoutArgs;
+use super::flags::CheckoutArgs;
 use super::{Answer, Door};
 use crate::client::git::{Git, Location};
-use crate::drift::mode::Facts;
-use crate::drift::{self, DriftError, Level, Report, Request, Side, render};
+use crate::drift::{self, DriftError, Facts, Level, Report, Request, Side, render};
 use crate::environment::Loaded;
 use crate::error::{Failure, Kind};
 use crate::install;

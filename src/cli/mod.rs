@@ -7,6 +7,7 @@ mod access;
 mod args;
 mod door;
 mod drift;
+mod flags;
 mod install;
 mod mode;
 mod plan;
@@ -25,8 +26,9 @@ use crate::error::{Failure, Kind};
 use crate::install::Options;
 use crate::process::Process;
 use crate::report::documents::FailureDocument;
-use args::{Command, Output};
+use args::Command;
 use clap::Parser as _;
+use flags::Output;
 use std::process::ExitCode;
 
 /// The whole program: reads arguments and environment, runs one command, prints its answer.
@@ -83,7 +85,7 @@ async fn dispatch(door: &Door, command: Command, install: args::InstallArgs) -> 
         Command::Install => install::run(door, &install).await,
         Command::Plan(args) => {
             let static_secrets = args.static_secrets.clone();
-            plan::run(door, &args, Options { static_secrets, ..Options::default() }).await
+            plan::run(door, &args, Options { static_secrets, ..Options::default() }, None).await
         }
         Command::Status(args) => status::run(door, &args).await,
         Command::Validate(args) => validate::run(door, &args).await,

@@ -2,7 +2,8 @@
 
 use super::drift::{read, report};
 use super::{Answer, Door};
-use crate::drift::mode::{Advice, decide, read_facts};
+use crate::drift::mode::{Advice, decide};
+use crate::drift::read_facts;
 use crate::error::Failure;
 use clap::Args;
 use std::fmt::Write as _;

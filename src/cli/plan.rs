@@ -1,6 +1,6 @@
 //! `rsp-install plan --env E`: the differences, and nothing else.
 
-use super::args::CheckoutArgs;
+use super::flags::CheckoutArgs;
 use super::{Answer, Door};
 use crate::engine;
 use crate::error::{Failure, Kind};
@@ -8,11 +8,16 @@ use crate::install::{self, Options, Site};
 use crate::report::documents::{PlanDocument, RunResult};
 use crate::report::text;
 
-/// Finds the differences of all steps.
-pub(super) async fn run(door: &Door, args: &CheckoutArgs, options: Options) -> Result<Answer, Failure> {
+/// Finds the differences of all steps, or of the one that is named.
+pub(super) async fn run(
+    door: &Door,
+    args: &CheckoutArgs,
+    options: Options,
+    only: Option<&str>,
+) -> Result<Answer, Failure> {
     let site = Site::open(door.environment(args)?, door.process.clone(), door.run.clone(), options).await?;
     door.tell_start(site.name(), "plan");
-    let survey = engine::survey(&install::steps(&site), &door.run).await?;
+    let survey = engine::survey(&install::chosen(&site, only)?, &door.run).await?;
     let verdict = survey.verdict.clone();
     let requests = door.run.outlet.counters().requests();
     let document = PlanDocument::new(site.name(), survey, requests, door.elapsed());

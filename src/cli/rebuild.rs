@@ -2,7 +2,7 @@
 
 use super::args::InstallArgs;
 use super::mode::{self, ModeArgs};
-use super::{Answer, Door, install};
+use super::{Answer, Door};
 use crate::drift::mode::Mode;
 use crate::error::{Failure, Kind};
 use crate::install::rebuild;
@@ -15,9 +15,9 @@ pub(super) async fn run(door: &Door, args: &InstallArgs) -> Result<Answer, Failu
         return Err(Failure::new(Kind::Usage, "a rebuild is made whole: --dry-run and --only are for an upgrade")
             .help("`rsp-install mode` tells what a rebuild needs first"));
     }
-    let site = install::site(door, args).await?;
+    let site = door.site(&args.checkout, args.options()).await?;
     door.tell_start(site.name(), "rebuild");
-    let rebuilt = rebuild(&site, install::answers(door), &args.accept_loss).await?;
+    let rebuilt = rebuild(&site, door.answers(), &args.accept_loss).await?;
     let requests = door.run.outlet.counters().requests();
     let document =
         InstallDocument::new(site.name(), &rebuilt.outcome, requests, door.elapsed()).with_switch(rebuilt.switch);

@@ -1,6 +1,7 @@
 //! `rsp-install retire --env E`: the end of a cluster: the one that a rebuild has replaced, else the environment's only one.
 
-use super::args::{CheckoutArgs, RetireArgs};
+use super::args::RetireArgs;
+use super::flags::CheckoutArgs;
 use super::{Answer, Door};
 use crate::environment::{Cluster, Environment, Level};
 use crate::error::{Failure, Kind};

@@ -1,6 +1,6 @@
 //! `rsp-install secrets audit|sync|template|copy`.
 
-use super::args::CheckoutArgs;
+use super::flags::CheckoutArgs;
 use super::{Answer, Door};
 use crate::client::vault::{Login, Vault};
 use crate::engine::Event;

@@ -1,6 +1,6 @@
 //! `rsp-install status --env E`: where everything stands.
 
-use super::args::CheckoutArgs;
+use super::flags::CheckoutArgs;
 use super::{Answer, Door};
 use crate::engine;
 use crate::error::Failure;

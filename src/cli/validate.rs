@@ -1,6 +1,6 @@
 //! `rsp-install validate --env E`: the file, the checkout, and every reference between them.
 
-use super::args::CheckoutArgs;
+use super::flags::CheckoutArgs;
 use super::{Answer, Door};
 use crate::error::{Failure, Kind};
 use crate::install;

@@ -1,7 +1,7 @@
 //! What the cluster runs: the fork as it was at the commits that Argo CD synced last.
 
 use super::error::DriftError;
-use super::mode::Facts;
+use super::facts::Facts;
 use super::model::Unreadable;
 use super::snapshot::Snapshot;
 use crate::client::git::Pair;

@@ -13,6 +13,7 @@ mod edits;
 mod environment;
 mod environment_files;
 mod error;
+mod facts;
 mod known;
 pub mod mode;
 mod model;
@@ -35,6 +36,7 @@ mod view;
 pub use comparison::{Comparison, Side};
 pub use environment_files::belongs_to;
 pub use error::DriftError;
+pub use facts::{Facts, read as read_facts};
 pub use model::*;
 pub use report::{Request, report, report_on};
 pub use since::{read as read_report, since};
@@ -51,5 +53,5 @@ pub fn mode_schema() -> schemars::Schema {
 
 /// The JSON schema of a facts file.
 pub fn facts_schema() -> schemars::Schema {
-    schemars::schema_for!(mode::Facts)
+    schemars::schema_for!(Facts)
 }

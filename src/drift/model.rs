@@ -1,6 +1,6 @@
 //! The report: a contract, with its schema in `docs/schema/drift.json`.
 
-use super::mode::Facts;
+use super::facts::Facts;
 use crate::client::git::ConflictKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

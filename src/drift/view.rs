@@ -3,7 +3,7 @@
 use super::comparison::Comparison;
 use super::deployed::Deployed;
 use super::error::DriftError;
-use super::mode::Facts;
+use super::facts::Facts;
 use super::model::{EnvironmentReport, Unreadable};
 use super::report::Request;
 use super::snapshot::Snapshot;

@@ -122,8 +122,8 @@ pub struct Outcome {
     pub failure: Option<Failure>,
 }
 
-/// Makes all steps so. `only` names the one step that may change anything.
-pub async fn converge(steps: &[Box<dyn AnyStep>], guard: &dyn Guard, only: Option<&str>, run: &Run) -> Outcome {
+/// Makes all steps so.
+pub async fn converge(steps: &[Box<dyn AnyStep>], guard: &dyn Guard, run: &Run) -> Outcome {
     let before = match survey(steps, run).await {
         Ok(survey) => survey,
         Err(failure) => return Outcome { failure: Some(failure), ..Outcome::default() },
@@ -133,7 +133,7 @@ pub async fn converge(steps: &[Box<dyn AnyStep>], guard: &dyn Guard, only: Optio
         return Outcome { left_alone, steps, failure, ..Outcome::default() };
     }
     let mut outcome = Outcome::default();
-    for step in steps.iter().filter(|step| only.is_none_or(|only| only == step.name())) {
+    for step in steps {
         let begun = Instant::now();
         run.outlet.events().tell(Event::StepStarted { step: step.name().to_owned() });
         let status = match drive(step.as_ref(), guard, &before, run, &mut outcome).await {
@@ -278,7 +278,7 @@ mod tests {
     async fn converge_names(list: Vec<Names<'static>>, door: &Door) -> (Outcome, u64) {
         let steps: Vec<Box<dyn AnyStep>> = list.into_iter().map(|step| Box::new(step) as Box<dyn AnyStep>).collect();
         let run = run();
-        (converge(&steps, door, None, &run).await, run.outlet.writes())
+        (converge(&steps, door, &run).await, run.outlet.writes())
     }
 
     fn shared() -> &'static Mutex<Vec<&'static str>> {

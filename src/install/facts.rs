@@ -5,7 +5,7 @@
 use super::site::{Options, Site};
 use super::snapshot::Snapshot;
 use crate::client::kubernetes::{Cluster, KubernetesError};
-use crate::drift::mode::Facts;
+use crate::drift::Facts;
 use crate::engine::Run;
 use crate::environment::{Cluster as Declared, Loaded};
 use crate::error::Failure;

@@ -58,6 +58,15 @@ pub use vault_place::VaultPlace;
 use crate::engine::AnyStep;
 use std::sync::Arc;
 
+/// The one step that is named, or all of them.
+pub fn chosen(site: &Arc<Site>, only: Option<&str>) -> Result<Vec<Box<dyn AnyStep>>, InstallError> {
+    let mut steps = steps(site);
+    let Some(name) = only else { return Ok(steps) };
+    let known: Vec<_> = steps.iter().map(|step| step.name()).collect();
+    steps.retain(|step| step.name() == name);
+    if steps.is_empty() { Err(InstallError::NoStep { name: name.to_owned(), known }) } else { Ok(steps) }
+}
+
 /// The steps of an installation, in order.
 pub fn steps(site: &Arc<Site>) -> Vec<Box<dyn AnyStep>> {
     let magnum = site.magnum().map(|magnum| Box::new(cluster::magnum::MagnumStep(magnum)) as Box<dyn AnyStep>);

@@ -2,7 +2,7 @@
 
 use super::git_common::{Fixture, git_here};
 use rsp_install::client::git::Git;
-use rsp_install::drift::mode::Facts;
+use rsp_install::drift::Facts;
 use rsp_install::drift::{DriftError, Report, Request, Side, report};
 use rsp_install::engine::Events;
 

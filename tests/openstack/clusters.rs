@@ -35,7 +35,7 @@ impl Guard for Admit {
 /// A whole run with nothing but the step.
 pub(crate) async fn converge_once(step: MagnumStep, run: &Run) -> Outcome {
     let steps: [Box<dyn AnyStep>; 1] = [Box::new(step)];
-    let outcome = converge(&steps, &Admit, None, run).await;
+    let outcome = converge(&steps, &Admit, run).await;
     if let Some(failure) = &outcome.failure {
         eprintln!("{failure}");
     }

@@ -3,12 +3,11 @@
 //! Promises: never decides from counts, age or the number of conflicts; no signal of Git separates upgrades from
 //! rebuilds, facts of the cluster do. What is not known is said to be not known, and does not ask for a rebuild.
 
-mod facts;
 mod rules;
 
-pub use facts::{Facts, read as read_facts};
 pub use rules::decide;
 
+use super::facts::Facts;
 use super::model::{Signal, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! The rules, in their order.
 
-use super::{Advice, Facts, Mode};
+use super::{Advice, Mode};
 use crate::drift::environment::is_storage_class;
+use crate::drift::facts::Facts;
 use crate::drift::known::{FLOORS, numbers};
 use crate::drift::model::{EnvironmentChange, Level, Report, Signal, Step};
 

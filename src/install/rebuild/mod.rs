@@ -68,7 +68,7 @@ async fn install(active: &Arc<Site>, successor: &Arc<Site>, answers: Answers) ->
     steps.insert(1, Box::new(carry_over));
     preflight(successor).await?;
     let guard = Door::of_successor(Arc::clone(successor), answers);
-    let mut outcome = converge(&steps, &guard, None, &successor.run).await;
+    let mut outcome = converge(&steps, &guard, &successor.run).await;
     if let Err(failure) = guard.close().await {
         outcome.failure = outcome.failure.or(Some(failure));
     }

@@ -1,6 +1,6 @@
 //! Facts of the cluster: from a file, or from whoever looked at the cluster. Nothing is contacted here.
 
-use crate::drift::error::DriftError;
+use super::error::DriftError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
