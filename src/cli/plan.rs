@@ -18,6 +18,7 @@ pub(super) async fn run(
     let site = Site::open(door.environment(args)?, door.process.clone(), door.run.clone(), options).await?;
     door.tell_start(site.name(), "plan");
     let survey = engine::survey(&install::chosen(&site, only)?, &door.run).await?;
+    survey.tell(&door.run);
     let verdict = survey.verdict.clone();
     let requests = door.run.outlet.counters().requests();
     let document = PlanDocument::new(site.name(), survey, requests, door.elapsed());

@@ -73,6 +73,13 @@ impl Survey {
     pub fn is_converged(&self) -> bool {
         self.changes.is_empty() && self.unknown.is_empty()
     }
+
+    /// Tells what would be changed.
+    pub fn tell(&self, run: &Run) {
+        for PlannedChange { step, action, object } in self.changes.iter().cloned() {
+            run.outlet.events().tell(Event::ChangePlanned { step, action, object });
+        }
+    }
 }
 
 /// Observes and plans all steps, together: a converged environment costs the time of its slowest step.
@@ -103,9 +110,6 @@ pub async fn survey(steps: &[Box<dyn AnyStep>], run: &Run) -> Result<Survey, Fai
         };
         survey.steps.push(StepReport { name: name.to_owned(), status, seconds });
     }
-    for PlannedChange { step, action, object } in survey.changes.iter().cloned() {
-        run.outlet.events().tell(Event::ChangePlanned { step, action, object });
-    }
     Ok(survey)
 }
 
@@ -124,10 +128,21 @@ pub struct Outcome {
 
 /// Makes all steps so.
 pub async fn converge(steps: &[Box<dyn AnyStep>], guard: &dyn Guard, run: &Run) -> Outcome {
-    let before = match survey(steps, run).await {
+    converge_after(survey(steps, run).await, steps, guard, run).await
+}
+
+/// The same for a caller who has looked already.
+pub async fn converge_after(
+    before: Result<Survey, Failure>,
+    steps: &[Box<dyn AnyStep>],
+    guard: &dyn Guard,
+    run: &Run,
+) -> Outcome {
+    let before = match before {
         Ok(survey) => survey,
         Err(failure) => return Outcome { failure: Some(failure), ..Outcome::default() },
     };
+    before.tell(run);
     if before.is_converged() {
         let Survey { steps, left_alone, verdict: failure, .. } = before;
         return Outcome { left_alone, steps, failure, ..Outcome::default() };

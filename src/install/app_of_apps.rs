@@ -70,8 +70,8 @@ impl Step for AppOfAppsStep {
             return Ok(Observation::Unknown { until: "the cluster is up".into() });
         };
         let cluster = snapshot.cluster();
-        let live = snapshot.applications().await?;
-        let has_project = snapshot.projects().await?.contains_key(PROJECT);
+        let (live, projects) = tokio::try_join!(snapshot.applications(), snapshot.projects())?;
+        let has_project = projects.contains_key(PROJECT);
         let wanted = self.wanted(if has_project { PROJECT } else { "default" }).await?;
         let parent = live.get(source.parent());
         let difference = match parent {

@@ -213,9 +213,8 @@ async fn compared(
     cluster: &Cluster,
     object: &DynamicObject,
 ) -> Result<Option<(Arc<DynamicObject>, Difference)>, Failure> {
-    let object = cluster.placed(object).await?;
-    let difference = cluster.difference(&object).await?;
-    Ok(difference.map(|difference| (Arc::new(object), difference)))
+    let Some(difference) = cluster.difference(object).await? else { return Ok(None) };
+    Ok(Some((Arc::new(cluster.placed(object).await?), difference)))
 }
 
 /// Applies a hook's object; a Job is waited for, and removed when its chart says so.

@@ -1,6 +1,7 @@
 //! The Secret of the secrets operator's login: read, written, and the operator started anew with it.
 
 use super::operator_login::{Given, OPERATOR, OperatorLogin};
+use super::snapshot::Snapshot;
 use super::workload;
 use crate::client::kubernetes::{Cluster, FIELD_MANAGER, KubernetesError, Patchable};
 use crate::engine::Deadline;
@@ -61,17 +62,16 @@ pub(super) fn holds(secret: &DynamicObject, data: &BTreeMap<String, String>) -> 
 
 /// Whether the operator runs with what was in the Secret before we wrote it: it reads its login only when it starts, and
 /// whoever wrote the Secret last was stopped before starting it anew. Both times are the API server's own.
-pub(super) async fn started_before(cluster: &Cluster, secret: &DynamicObject) -> Result<bool, KubernetesError> {
+pub(super) async fn started_before(snapshot: &Snapshot, secret: &DynamicObject) -> Result<bool, KubernetesError> {
     let Some(written) = written_by_us(secret) else { return Ok(false) };
-    let (deployment, pods) = tokio::try_join!(
-        cluster.get("apps/v1", "Deployment", Some(OPERATOR), OPERATOR),
-        cluster.list("v1", "Pod", Some(OPERATOR))
-    )?;
+    let (deployment, pods) =
+        tokio::try_join!(snapshot.cluster().get("apps/v1", "Deployment", Some(OPERATOR), OPERATOR), snapshot.pods())?;
     let labels = deployment.as_ref().and_then(|found| found.data.pointer("/spec/selector/matchLabels")?.as_object());
     let Some(labels) = labels.filter(|labels| !labels.is_empty()) else { return Ok(false) };
     let runs = |pod: &&DynamicObject| {
         let has = |(name, value): (&String, &Value)| pod.labels().get(name).map(String::as_str) == value.as_str();
-        pod.metadata.deletion_timestamp.is_none() && labels.iter().all(has)
+        let there = pod.namespace().as_deref() == Some(OPERATOR) && pod.metadata.deletion_timestamp.is_none();
+        there && labels.iter().all(has)
     };
     Ok(pods.iter().filter(runs).any(|pod| pod.creation_timestamp().is_some_and(|created| created.0 < written)))
 }

@@ -45,6 +45,8 @@ pub async fn preflight(site: &Site) -> Result<(), Failure> {
 
 async fn checkout(site: &Site) -> Result<String, Failure> {
     let source = site.source().await?;
+    // Reading takes milliseconds, in which nobody else gets on: the questions to the servers go out first.
+    tokio::task::yield_now().await;
     for application in &source.environment.applications {
         // Argo CD refuses to render an application without the environment's values file.
         source.checkout.value_nodes(&application.name, &source.environment.name)?;
@@ -60,6 +62,7 @@ async fn helm(site: &Site) -> Result<String, Failure> {
 
 async fn secret_definitions(site: &Site) -> Result<String, Failure> {
     let source = site.source().await?;
+    tokio::task::yield_now().await; // as above
     let required = crate::secrets::required(&source.checkout, &source.environment, &std::collections::BTreeSet::new())?;
     Ok(format!("{} secrets are required", required.len()))
 }

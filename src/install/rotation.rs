@@ -200,11 +200,16 @@ pub async fn audit(site: &Site) -> Result<Vec<Finding>, Failure> {
     let live = cluster.get("v1", "Secret", Some(OPERATOR), &access.login.secret).await?;
     match &live {
         None => tell(format!("Secret {OPERATOR}/{}", access.login.secret), "it is missing".into()),
-        Some(live) if started_before(&cluster, live).await? => tell(
-            format!("Deployment {OPERATOR}/{OPERATOR}"),
-            "it started before its login was installed; an installation starts it anew".into(),
-        ),
-        Some(_) => {}
+        Some(live) => {
+            if let Some(snapshot) = site.snapshot().await?
+                && started_before(&snapshot, live).await?
+            {
+                tell(
+                    format!("Deployment {OPERATOR}/{OPERATOR}"),
+                    "it started before its login was installed; an installation starts it anew".into(),
+                );
+            }
+        }
     }
     let installed = live.as_ref().and_then(|live| live.annotations().get(ACCESSOR)).cloned();
     credentials(&access, installed.as_deref(), &access.credentials().await?, site, &mut tell);

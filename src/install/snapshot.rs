@@ -24,6 +24,8 @@ pub struct Snapshot {
     cluster: Cluster,
     applications: OnceCell<ByName>,
     projects: OnceCell<ByName>,
+    pods: OnceCell<Vec<DynamicObject>>,
+    claims: OnceCell<Vec<DynamicObject>>,
     record: OnceCell<Option<InstallationRecord>>,
     target: Arc<OnceCell<Target>>,
 }
@@ -31,7 +33,8 @@ pub struct Snapshot {
 impl Snapshot {
     pub(super) fn new(cluster: Cluster, target: Arc<OnceCell<Target>>) -> Self {
         let (applications, projects, record) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { cluster, applications, projects, record, target }
+        let (pods, claims) = (OnceCell::new(), OnceCell::new());
+        Self { cluster, applications, projects, pods, claims, record, target }
     }
 
     /// The connected cluster.
@@ -47,6 +50,16 @@ impl Snapshot {
     /// Argo CD's projects.
     pub async fn projects(&self) -> Result<&ByName, KubernetesError> {
         self.projects.get_or_try_init(|| self.list("AppProject")).await
+    }
+
+    /// The pods of all namespaces.
+    pub async fn pods(&self) -> Result<&Vec<DynamicObject>, KubernetesError> {
+        self.pods.get_or_try_init(|| self.cluster.list("v1", "Pod", None)).await
+    }
+
+    /// The claims of all namespaces.
+    pub async fn claims(&self) -> Result<&Vec<DynamicObject>, KubernetesError> {
+        self.claims.get_or_try_init(|| self.cluster.list("v1", "PersistentVolumeClaim", None)).await
     }
 
     async fn list(&self, kind: &str) -> Result<ByName, KubernetesError> {

@@ -90,7 +90,8 @@ impl Step for VaultCredentialsStep {
             }
         };
         if let Some(live) = live.filter(|_| !changes.iter().any(CredentialChange::restarts))
-            && started_before(&contact.cluster, &live).await?
+            && let Some(snapshot) = self.0.snapshot().await?
+            && started_before(&snapshot, &live).await?
         {
             changes.push(CredentialChange::Restart);
         }

@@ -60,6 +60,8 @@ impl VaultPlace {
     /// Reads the static secrets and Vault.
     pub async fn session(&self, site: &Site, options: Options) -> Result<Session, Failure> {
         let (source, process) = (site.source().await?, &site.process);
+        // Working out what is required takes milliseconds, in which nobody else gets on: their questions go out first.
+        tokio::task::yield_now().await;
         let statics = match &site.options.static_secrets {
             Some(path) => {
                 let required = crate::secrets::required(&source.checkout, &source.environment, &options.exclude)?;

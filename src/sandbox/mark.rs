@@ -4,6 +4,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 
 /// One process, for good: its id, the boot it ran in, and when it started in that boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +20,7 @@ impl ProcessMark {
     /// The mark of a process that is running now.
     pub(super) fn of(pid: i32) -> Option<Self> {
         let start_ticks = started(pid)?;
-        Some(Self { pid, boot_id: boot_id(), start_ticks })
+        Some(Self { pid, boot_id: boot_id().to_owned(), start_ticks })
     }
 
     /// This very process.
@@ -44,8 +45,12 @@ impl ProcessMark {
     }
 }
 
-fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+fn boot_id() -> &'static str {
+    // It cannot change while we run, and every server is asked about several times a run.
+    static BOOT: LazyLock<String> = LazyLock::new(|| {
+        std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+    });
+    &BOOT
 }
 
 /// When a process started, in ticks since the boot; nothing when it has ended. A process whose first thread is a zombie

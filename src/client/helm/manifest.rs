@@ -3,7 +3,7 @@
 use super::error::HelmError;
 use super::hook::Hook;
 use kube::ResourceExt as _;
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, TypeMeta};
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -61,7 +61,7 @@ impl Manifests {
     pub(super) fn sort(application: &str, values: Vec<Value>) -> Result<Self, HelmError> {
         let mut sorted = Self::default();
         for value in values {
-            let object: DynamicObject = serde_json::from_value(value).map_err(|error| HelmError::NoObject {
+            let object = object_of(value).map_err(|error| HelmError::NoObject {
                 application: application.to_owned(),
                 message: error.to_string(),
             })?;
@@ -79,6 +79,17 @@ impl Manifests {
         sorted.hooks.sort_by_key(|hook| (hook.weight, rank(&hook.object), hook.object.name_any()));
         Ok(sorted)
     }
+}
+
+/// The same object with its content moved: definitions are megabytes, and a typed read would copy them twice.
+fn object_of(mut value: Value) -> Result<DynamicObject, serde_json::Error> {
+    let mut part = |name: &str| value.as_object_mut().and_then(|object| object.remove(name)).unwrap_or_default();
+    let types = TypeMeta {
+        api_version: serde_json::from_value(part("apiVersion"))?,
+        kind: serde_json::from_value(part("kind"))?,
+    };
+    let metadata = serde_json::from_value(part("metadata"))?;
+    Ok(DynamicObject { types: Some(types), metadata, data: value })
 }
 
 fn kind(object: &DynamicObject) -> &str {

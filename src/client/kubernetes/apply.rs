@@ -1,26 +1,18 @@
-//! Server-side apply, after reading and comparing: nothing is sent that would change nothing.
+//! The writes: server-side apply, patches, deletes. Whoever applies has compared first ([`super::Difference`]): nothing is
+//! sent that would change nothing.
 
 use super::FIELD_MANAGER;
 use super::cluster::Cluster;
-use super::compare::covers;
 use super::conflict::conflict_in;
+use super::difference::Difference;
 use super::error::KubernetesError;
 use super::kinds::object_name;
-use super::ownership::left_over;
 use crate::engine::{Action, Intent, System};
 use kube::ResourceExt as _;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::discovery::Scope;
 use serde_json::Value;
-
-/// What applying an object would do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Difference {
-    /// It is not there.
-    Missing,
-    /// It is there and differs.
-    Differs,
-}
+use std::borrow::Cow;
 
 /// An object of which only some fields are ours: patched where it lies, found by kind, namespace and name.
 #[derive(Debug, Clone)]
@@ -36,40 +28,7 @@ pub struct Patchable {
 }
 
 impl Cluster {
-    /// Whether an object must be applied: nothing when it is as wanted. A kind or namespace that is not there yet
-    /// counts as missing.
-    pub async fn difference(&self, wanted: &DynamicObject) -> Result<Option<Difference>, KubernetesError> {
-        let Some((api, wanted)) = &self.place(wanted).await? else { return Ok(Some(Difference::Missing)) };
-        let read = format!("read {}", object_name(wanted));
-        let live = api.get_opt(&wanted.name_any()).await.map_err(|error| KubernetesError::from_client(read, error))?;
-        match live {
-            None => Ok(Some(Difference::Missing)),
-            Some(live) => self.difference_to(wanted, &live).await,
-        }
-    }
-
-    /// The same for an object that was read already. Asks the server only when the two look different.
-    pub async fn difference_to(
-        &self,
-        wanted: &DynamicObject,
-        live: &DynamicObject,
-    ) -> Result<Option<Difference>, KubernetesError> {
-        let (wanted_value, live_value) = (value_of(wanted), value_of(live));
-        if covers(&live_value, &without_namespace(&wanted_value, live))
-            && left_over(&live_value, &wanted_value, FIELD_MANAGER).is_empty()
-        {
-            return Ok(None);
-        }
-        let Some((api, wanted)) = &self.place(wanted).await? else { return Ok(Some(Difference::Missing)) };
-        // Quantities, defaults and webhooks make equal things look different: the server knows.
-        let result =
-            api.patch(&live.name_any(), &PatchParams::apply(FIELD_MANAGER).dry_run(), &Patch::Apply(wanted)).await;
-        let result = result.map_err(|error| apply_error(wanted, error))?;
-        let same = without_bookkeeping(value_of(&result)) == without_bookkeeping(live_value);
-        Ok(if same { None } else { Some(Difference::Differs) })
-    }
-
-    /// Applies an object server-side, without force.
+    /// Applies an object server-side, without force. Its kind and metadata come back, not its content.
     pub async fn apply(
         &self,
         wanted: &DynamicObject,
@@ -83,22 +42,23 @@ impl Cluster {
         let intent = Intent::new(System::Kubernetes, action, object_name(wanted));
         self.outlet()
             .write(intent, async {
-                let applied =
-                    api.patch(&wanted.name_any(), &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(wanted)).await;
-                applied.map_err(|error| apply_error(wanted, error))
+                let parameters = PatchParams::apply(FIELD_MANAGER);
+                let applied = api.patch_metadata(&wanted.name_any(), &parameters, &Patch::Apply(wanted)).await;
+                let metadata = applied.map_err(|error| apply_error(wanted, error))?.metadata;
+                Ok(DynamicObject { types: wanted.types.clone(), metadata, data: Value::Null })
             })
             .await
     }
 
     /// Applies a few fields of an object that somebody else made, taking them over: the one place where we force.
-    pub async fn apply_over(&self, wanted: &DynamicObject) -> Result<DynamicObject, KubernetesError> {
+    pub async fn apply_over(&self, wanted: &DynamicObject) -> Result<(), KubernetesError> {
         let (api, wanted) = &self.place_known(wanted).await?;
         let intent = Intent::new(System::Kubernetes, Action::Update, object_name(wanted));
         self.outlet()
             .write(intent, async {
                 let parameters = PatchParams::apply(FIELD_MANAGER).force();
-                let applied = api.patch(&wanted.name_any(), &parameters, &Patch::Apply(wanted)).await;
-                applied.map_err(|error| apply_error(wanted, error))
+                let applied = api.patch_metadata(&wanted.name_any(), &parameters, &Patch::Apply(wanted)).await;
+                applied.map(drop).map_err(|error| apply_error(wanted, error))
             })
             .await
     }
@@ -137,48 +97,44 @@ impl Cluster {
 
     /// The object with a namespace exactly if its kind has one, as far as the server knows the kind.
     pub async fn placed(&self, object: &DynamicObject) -> Result<DynamicObject, KubernetesError> {
-        Ok(self.place(object).await?.map_or_else(|| object.clone(), |(_, placed)| placed))
+        Ok(self.place(object).await?.map_or_else(|| object.clone(), |(_, placed)| placed.into_owned()))
     }
 
     /// The API of an object's kind, and the object with a namespace exactly if its kind has one; nothing when the server
     /// does not know the kind. Charts leave the namespace out where Helm would fill it in.
-    async fn place(
+    pub(super) async fn place<'a>(
         &self,
-        object: &DynamicObject,
-    ) -> Result<Option<(Api<DynamicObject>, DynamicObject)>, KubernetesError> {
+        object: &'a DynamicObject,
+    ) -> Result<Option<(Api<DynamicObject>, Cow<'a, DynamicObject>)>, KubernetesError> {
         let Some((resource, scope)) = self.kinds().await?.of(object) else { return Ok(None) };
-        let mut placed = object.clone();
-        placed.metadata.namespace = match scope {
+        let namespace = match scope {
             Scope::Namespaced => Some(object.namespace().unwrap_or_else(|| "default".to_owned())),
             Scope::Cluster => None,
         };
-        Ok(Some((self.api(&resource, placed.metadata.namespace.as_deref()), placed)))
+        let api = self.api(&resource, namespace.as_deref());
+        let placed = if object.metadata.namespace == namespace {
+            Cow::Borrowed(object)
+        } else {
+            let mut placed = object.clone();
+            placed.metadata.namespace = namespace;
+            Cow::Owned(placed)
+        };
+        Ok(Some((api, placed)))
     }
 
     /// The same, for a write: an unknown kind is an error.
-    async fn place_known(
+    async fn place_known<'a>(
         &self,
-        object: &DynamicObject,
-    ) -> Result<(Api<DynamicObject>, DynamicObject), KubernetesError> {
+        object: &'a DynamicObject,
+    ) -> Result<(Api<DynamicObject>, Cow<'a, DynamicObject>), KubernetesError> {
         let types = object.types.clone().unwrap_or_default();
         let unknown = KubernetesError::UnknownKind { kind: types.kind, group_version: types.api_version };
         self.place(object).await?.ok_or(unknown)
     }
 }
 
-/// A chart may put a namespace on a kind that has none.
-fn without_namespace(wanted: &Value, live: &DynamicObject) -> Value {
-    let mut wanted = wanted.clone();
-    if let (None, Some(metadata)) =
-        (&live.metadata.namespace, wanted.pointer_mut("/metadata").and_then(Value::as_object_mut))
-    {
-        metadata.remove("namespace");
-    }
-    wanted
-}
-
 /// A refusal, as a conflict if it is one.
-fn apply_error(wanted: &DynamicObject, error: kube::Error) -> KubernetesError {
+pub(super) fn apply_error(wanted: &DynamicObject, error: kube::Error) -> KubernetesError {
     let object = object_name(wanted);
     if let kube::Error::Api(status) = &error
         && let Some(conflict) = conflict_in(status, &object)
@@ -186,18 +142,4 @@ fn apply_error(wanted: &DynamicObject, error: kube::Error) -> KubernetesError {
         return conflict;
     }
     KubernetesError::from_client(object, error)
-}
-
-fn value_of(object: &DynamicObject) -> Value {
-    serde_json::to_value(object).unwrap_or_default()
-}
-
-/// Without what the server counts and stamps on every answer.
-fn without_bookkeeping(mut object: Value) -> Value {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        for key in ["managedFields", "resourceVersion", "generation"] {
-            metadata.remove(key);
-        }
-    }
-    object
 }

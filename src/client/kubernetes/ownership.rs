@@ -4,34 +4,43 @@
 
 use serde_json::{Map, Value};
 
-/// Fields that `manager` owns by server-side apply and that `wanted` no longer has, as dotted paths.
-pub(super) fn left_over(live: &Value, wanted: &Value, manager: &str) -> Vec<String> {
+/// Fields that `manager` owns by server-side apply and that the wanted object, given as its metadata and the rest of it,
+/// no longer has; as dotted paths.
+pub(super) fn left_over(live: &Value, (metadata, rest): (&Value, &Value), manager: &str) -> Vec<String> {
     let mut found = Vec::new();
     let entries = live.pointer("/metadata/managedFields").and_then(Value::as_array);
     for entry in entries.into_iter().flatten() {
         let ours = entry["manager"] == manager && entry["operation"] == "Apply" && entry.get("subresource").is_none();
         if let (true, Some(fields)) = (ours, entry["fieldsV1"].as_object()) {
-            walk(fields, Some(wanted), "", &mut found);
+            for (key, below) in fields {
+                let Some(field) = key.strip_prefix("f:") else { continue };
+                let wanted = if field == "metadata" { Some(metadata) } else { rest.get(field) };
+                look(below, wanted, format!(".{field}"), &mut found);
+            }
         }
     }
     found
 }
 
-/// Goes down the owned fields beside the wanted value; a leaf without a wanted value is left over.
-fn walk(owned: &Map<String, Value>, wanted: Option<&Value>, path: &str, found: &mut Vec<String>) {
+/// Goes down the owned fields beside the wanted value.
+fn walk(owned: &Map<String, Value>, wanted: &Value, path: &str, found: &mut Vec<String>) {
     for (key, below) in owned.iter().filter(|(key, _)| *key != ".") {
         let (step, next) = match key.split_once(':') {
-            Some(("f", field)) => (format!(".{field}"), wanted.and_then(|wanted| wanted.get(field))),
-            Some(("k", keys)) => (format!("[{keys}]"), wanted.and_then(|wanted| item_with_keys(wanted, keys))),
-            Some(("v", value)) => (format!("[{value}]"), wanted.and_then(|wanted| item_equal_to(wanted, value))),
+            Some(("f", field)) => (format!(".{field}"), wanted.get(field)),
+            Some(("k", keys)) => (format!("[{keys}]"), item_with_keys(wanted, keys)),
+            Some(("v", value)) => (format!("[{value}]"), item_equal_to(wanted, value)),
             _ => continue,
         };
-        let path = format!("{path}{step}");
-        match (next, below.as_object()) {
-            (None | Some(Value::Null), _) => found.push(path),
-            (Some(_), Some(below)) if !below.is_empty() => walk(below, next, &path, found),
-            (Some(_), _) => {}
-        }
+        look(below, next, format!("{path}{step}"), found);
+    }
+}
+
+/// One owned field; a leaf without a wanted value is left over.
+fn look(below: &Value, wanted: Option<&Value>, path: String, found: &mut Vec<String>) {
+    match (wanted, below.as_object()) {
+        (None | Some(Value::Null), _) => found.push(path),
+        (Some(wanted), Some(below)) => walk(below, wanted, &path, found),
+        (Some(_), None) => {}
     }
 }
 
@@ -62,9 +71,10 @@ mod tests {
 
     #[test]
     fn a_field_that_is_no_longer_wanted_is_left_over() {
-        let live = live(&json!({"f:data": {".": {}, "f:a": {}, "f:b": {}}}));
-        assert_eq!(left_over(&live, &json!({"data": {"a": "1"}}), "rsp-install"), [".data.b"]);
-        assert!(left_over(&live, &json!({"data": {"a": "1", "b": ""}}), "rsp-install").is_empty());
+        let live = live(&json!({"f:metadata": {"f:labels": {"f:c": {}}}, "f:data": {".": {}, "f:a": {}, "f:b": {}}}));
+        let left = |wanted: &Value| left_over(&live, (&json!({"name": "x"}), wanted), "rsp-install");
+        assert_eq!(left(&json!({"data": {"a": "1"}})), [".metadata.labels", ".data.b"]);
+        assert_eq!(left(&json!({"data": {"a": "1", "b": ""}})), [".metadata.labels"]);
     }
 
     #[test]
@@ -74,7 +84,7 @@ mod tests {
             "k:{\"port\":81,\"protocol\":\"TCP\"}": {".": {}, "f:port": {}},
         }, "f:finalizers": {"v:\"keep\"": {}, "v:\"drop\"": {}}});
         let wanted = json!({"ports": [{"port": 80, "name": "http"}], "finalizers": ["keep"]});
-        let left = left_over(&live(&fields), &wanted, "rsp-install");
+        let left = left_over(&live(&fields), (&json!({}), &wanted), "rsp-install");
         assert_eq!(left, [".ports[{\"port\":81,\"protocol\":\"TCP\"}]", ".finalizers[\"drop\"]"]);
     }
 }

@@ -101,7 +101,8 @@ impl Step for StorageClassStep {
         for class in declared.iter().filter(|class| fixed::is_in_tree(class)) {
             fixed::check_provisioner(class, &snapshot.target().await?.kubernetes)?;
         }
-        let present = cluster.list(API, "StorageClass", None).await?;
+        let (present, proofs) =
+            tokio::try_join!(cluster.list(API, "StorageClass", None), proof::left_behind(&snapshot))?;
         let (mut removals, mut differences) = (Vec::new(), Vec::new());
         for class in declared {
             let object = object_of(class)?;
@@ -128,7 +129,6 @@ impl Step for StorageClassStep {
         let undeclared = |other: &&DynamicObject| declared.iter().all(|class| class.class != other.name_any());
         let surplus = present.iter().filter(undeclared).filter(|other| has_default && is_default(other));
         let surplus_defaults = surplus.map(demoted).collect::<Result<_, _>>()?;
-        let proofs = proof::left_behind(cluster).await?;
         Ok(Observation::Known(Classes { removals, differences, surplus_defaults, proofs }))
     }
 
@@ -154,7 +154,7 @@ impl Step for StorageClassStep {
             ClassChange::RemoveProof(claim) => proof::give_back(cluster, claim, run.deadline).await?,
             // Deleted as it was seen: one that somebody made anew in the meantime stays.
             ClassChange::Remove { class, .. } => cluster.delete(class).await?,
-            ClassChange::Demote { object } => drop(cluster.apply_over(object).await?),
+            ClassChange::Demote { object } => cluster.apply_over(object).await?,
             ClassChange::Apply { object, difference } => {
                 cluster.apply(object, *difference).await?;
                 proof::prove(cluster, &object.name_any(), run.deadline).await?;

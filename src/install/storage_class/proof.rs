@@ -1,7 +1,8 @@
 //! The proof that a class works: a claim of it binds, and is given back.
 
 use super::super::marker::NAMESPACE;
-use crate::client::kubernetes::{Cluster, Difference, Verdict, resource};
+use super::super::snapshot::Snapshot;
+use crate::client::kubernetes::{Cluster, Difference, KubernetesError, Verdict, resource};
 use crate::engine::Deadline;
 use crate::error::{Failure, Kind};
 use kube::ResourceExt as _;
@@ -16,9 +17,11 @@ const PREFIX: &str = "proof-of-";
 const TIME: Duration = Duration::from_mins(5);
 
 /// Claims that a killed run left behind.
-pub(super) async fn left_behind(cluster: &Cluster) -> Result<Vec<DynamicObject>, Failure> {
-    let claims = cluster.list("v1", "PersistentVolumeClaim", Some(NAMESPACE)).await?;
-    Ok(claims.into_iter().filter(|claim| claim.name_any().starts_with(PREFIX)).collect())
+pub(super) async fn left_behind(snapshot: &Snapshot) -> Result<Vec<DynamicObject>, KubernetesError> {
+    let ours = |claim: &&DynamicObject| {
+        claim.namespace().as_deref() == Some(NAMESPACE) && claim.name_any().starts_with(PREFIX)
+    };
+    Ok(snapshot.claims().await?.iter().filter(ours).cloned().collect())
 }
 
 /// Claims a volume of the class, waits until it is bound, and gives it back.

@@ -25,10 +25,10 @@ pub(super) async fn checks(source: &Source, snapshot: &Snapshot) -> Result<Found
     let cluster = snapshot.cluster();
     let children = source.children(snapshot.target().await?).await?;
     let wanted: BTreeSet<String> = children.applications.iter().map(kube::ResourceExt::name_any).collect();
-    let live = snapshot.applications().await?;
-    let (pods, claims, ingresses, services, vault_secrets, secrets) = tokio::try_join!(
-        cluster.list("v1", "Pod", None),
-        cluster.list("v1", "PersistentVolumeClaim", None),
+    let (live, pods, claims, ingresses, services, vault_secrets, secrets) = tokio::try_join!(
+        snapshot.applications(),
+        snapshot.pods(),
+        snapshot.claims(),
         cluster.list("networking.k8s.io/v1", "Ingress", None),
         cluster.list("v1", "Service", None),
         cluster.list(VAULT_SECRET_API, "VaultSecret", None),
