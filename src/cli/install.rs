@@ -28,7 +28,7 @@ pub(super) async fn run(door: &Door, args: &InstallArgs) -> Result<Answer, Failu
     let site = door.site(&args.checkout, args.options()).await?;
     let steps = install::chosen(&site, only)?;
     door.tell_start(site.name(), "install");
-    let guard = install::Door::new(Arc::clone(&site), door.answers());
+    let guard = install::ClusterGuard::new(Arc::clone(&site), door.answers());
     // Both only read: together they take the time of the slower one. A check that fails ends both.
     let look = async { Ok(engine::survey(&steps, &door.run).await) };
     let ((), before) = tokio::try_join!(install::preflight(&site), look)?;

@@ -23,6 +23,7 @@ mod patches;
 mod relevance;
 pub mod render;
 mod report;
+mod request;
 mod reverts;
 mod secrets;
 mod signals;
@@ -38,7 +39,8 @@ pub use environment_files::belongs_to;
 pub use error::DriftError;
 pub use facts::{Facts, read as read_facts};
 pub use model::*;
-pub use report::{Request, report, report_on};
+pub use report::{report, report_on};
+pub use request::Request;
 pub use since::{read as read_report, since};
 
 /// The JSON schema of a report (draft 2020-12).

@@ -6,34 +6,17 @@ use super::edits::edits;
 use super::environment;
 use super::environment_files::belongs_to;
 use super::error::DriftError;
-use super::facts::Facts;
 use super::known::{REQUIREMENTS, lowest_kubernetes};
 use super::model::{CommitReport, Conflict, Report, SideReport};
 use super::patches;
 use super::relevance::relevance;
+use super::request::Request;
 use super::secrets;
 use super::signals::{Material, signals};
 use super::steps::steps;
 use super::view::View;
 use crate::client::git::{CommitId, Git};
 use jiff::Timestamp;
-
-/// What to compare.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The environment's name in phalanx.
-    pub environment: String,
-    /// Other names it goes by.
-    pub aliases: Vec<String>,
-    /// Names it had in phalanx before.
-    pub former_names: Vec<String>,
-    /// The fork.
-    pub fork: Side,
-    /// What it follows.
-    pub upstream: Side,
-    /// What is known of the cluster, if anything.
-    pub facts: Option<Facts>,
-}
 
 /// Compares, reads, judges.
 pub fn report(git: &Git, request: &Request) -> Result<Report, DriftError> {

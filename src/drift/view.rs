@@ -5,7 +5,7 @@ use super::deployed::Deployed;
 use super::error::DriftError;
 use super::facts::Facts;
 use super::model::{EnvironmentReport, Unreadable};
-use super::report::Request;
+use super::request::Request;
 use super::snapshot::Snapshot;
 use crate::phalanx::tree::Tree as _;
 use std::collections::{BTreeMap, BTreeSet};

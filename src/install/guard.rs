@@ -26,7 +26,7 @@ pub enum Answers {
 const LEASE: &str = "run";
 
 /// The guard of the main job.
-pub struct Door {
+pub struct ClusterGuard {
     site: Arc<Site>,
     answers: Answers,
     /// What an unmarked cluster becomes.
@@ -34,7 +34,7 @@ pub struct Door {
     lease: Mutex<Option<HeldLease>>,
 }
 
-impl Door {
+impl ClusterGuard {
     /// A guard that asks whoever answers.
     pub fn new(site: Arc<Site>, answers: Answers) -> Self {
         Self { site, answers, standing: Standing::Active, lease: Mutex::default() }
@@ -113,7 +113,7 @@ impl Answers {
     }
 }
 
-impl Guard for Door {
+impl Guard for ClusterGuard {
     fn admit<'a>(&'a self, _planned: &'a [PlannedChange], run: &'a Run) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(self.admit_once(run))
     }

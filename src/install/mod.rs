@@ -42,7 +42,7 @@ pub use applications::{ApplicationStatus, applications};
 pub use error::InstallError;
 pub use facts::facts;
 pub use generation::{Retiring, retiring};
-pub use guard::{Answers, Door};
+pub use guard::{Answers, ClusterGuard};
 pub use operator_access::AccessKind;
 pub use preflight::preflight;
 pub use rebuild::{LossKind, Rebuilt, Switch, rebuild};

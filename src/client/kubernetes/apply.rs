@@ -3,7 +3,7 @@
 
 use super::FIELD_MANAGER;
 use super::cluster::Cluster;
-use super::conflict::conflict_in;
+use super::conflict::apply_error;
 use super::difference::Difference;
 use super::error::KubernetesError;
 use super::kinds::object_name;
@@ -131,15 +131,4 @@ impl Cluster {
         let unknown = KubernetesError::UnknownKind { kind: types.kind, group_version: types.api_version };
         self.place(object).await?.ok_or(unknown)
     }
-}
-
-/// A refusal, as a conflict if it is one.
-pub(super) fn apply_error(wanted: &DynamicObject, error: kube::Error) -> KubernetesError {
-    let object = object_name(wanted);
-    if let kube::Error::Api(status) = &error
-        && let Some(conflict) = conflict_in(status, &object)
-    {
-        return conflict;
-    }
-    KubernetesError::from_client(object, error)
 }

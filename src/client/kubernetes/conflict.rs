@@ -1,10 +1,23 @@
 //! Conflicts of server-side apply: who owns which field.
 
 use super::error::KubernetesError;
+use super::kinds::object_name;
+use kube::api::DynamicObject;
 use kube::core::Status;
 
+/// A refusal, as a conflict if it is one.
+pub(super) fn apply_error(wanted: &DynamicObject, error: kube::Error) -> KubernetesError {
+    let object = object_name(wanted);
+    if let kube::Error::Api(status) = &error
+        && let Some(conflict) = conflict_in(status, &object)
+    {
+        return conflict;
+    }
+    KubernetesError::from_client(object, error)
+}
+
 /// The conflict in an answer to a server-side apply, if that is what it is.
-pub(super) fn conflict_in(status: &Status, object: &str) -> Option<KubernetesError> {
+fn conflict_in(status: &Status, object: &str) -> Option<KubernetesError> {
     let causes = &status.details.as_ref()?.causes;
     let conflicts: Vec<_> = causes.iter().filter(|cause| cause.reason == "FieldManagerConflict").collect();
     let first = conflicts.first()?;

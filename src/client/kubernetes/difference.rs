@@ -4,6 +4,7 @@
 use super::FIELD_MANAGER;
 use super::cluster::Cluster;
 use super::compare::covers;
+use super::conflict::apply_error;
 use super::error::KubernetesError;
 use super::kinds::object_name;
 use super::ownership::left_over;
@@ -62,7 +63,7 @@ impl Cluster {
         // Quantities, defaults and webhooks make equal things look different: the server knows.
         let parameters = PatchParams::apply(FIELD_MANAGER).dry_run();
         let request = Request::new(api.resource_url()).patch(&wanted.name_any(), &parameters, &Patch::Apply(wanted));
-        let result = self.answer(request).await.map_err(|error| super::apply::apply_error(wanted, error))?;
+        let result = self.answer(request).await.map_err(|error| apply_error(wanted, error))?;
         let same = without_bookkeeping(result) == without_bookkeeping(live);
         Ok(if same { None } else { Some(Difference::Differs) })
     }

@@ -13,7 +13,7 @@ pub use losses::LossKind;
 pub use switch::Switch;
 
 use super::error::InstallError;
-use super::guard::{Answers, Door};
+use super::guard::{Answers, ClusterGuard};
 use super::marker::{Marker, Standing};
 use super::preflight::preflight;
 use super::site::Site;
@@ -67,7 +67,7 @@ async fn install(active: &Arc<Site>, successor: &Arc<Site>, answers: Answers) ->
     let carry_over = carry_over::CarryOverStep { from: Arc::clone(active), to: Arc::clone(successor) };
     steps.insert(1, Box::new(carry_over));
     preflight(successor).await?;
-    let guard = Door::of_successor(Arc::clone(successor), answers);
+    let guard = ClusterGuard::of_successor(Arc::clone(successor), answers);
     let mut outcome = converge(&steps, &guard, &successor.run).await;
     if let Err(failure) = guard.close().await {
         outcome.failure = outcome.failure.or(Some(failure));
@@ -85,7 +85,7 @@ async fn hand_over(old: &Arc<Site>, new: &Arc<Site>) -> Result<(), Failure> {
 
 async fn mark(site: &Arc<Site>, standing: Standing) -> Result<(), Failure> {
     // Whoever else works on this cluster ends first.
-    let guard = Door::new(Arc::clone(site), Answers::Nobody);
+    let guard = ClusterGuard::new(Arc::clone(site), Answers::Nobody);
     guard.admit(&[], &site.run).await?;
     let marked = async {
         let Some(contact) = site.contact().await? else { return Ok(()) };
