@@ -77,8 +77,8 @@ impl VaultPlace {
             now: process.now,
         };
         let mut session = Session::open(&source.checkout, &source.environment, statics, options, means).await?;
-        if self.sandbox_token.is_some() {
-            throw_away::fill_in(&mut session);
+        if let Some(token) = &self.sandbox_token {
+            throw_away::fill_in(&mut session, token);
         }
         Ok(session)
     }
