@@ -3,7 +3,7 @@
 use super::flags::CheckoutArgs;
 use super::{Answer, Door};
 use crate::error::{Failure, Kind};
-use crate::install::{self, AccessFinding, AccessKind, Options, Site};
+use crate::install::{self, AccessFinding, AccessKind, Options};
 use crate::report::secrets::{AccessDocument, RotateDocument};
 use clap::Subcommand;
 use std::fmt::Write as _;
@@ -20,8 +20,7 @@ pub enum AccessCommand {
 /// Runs one of them.
 pub(super) async fn run(door: &Door, command: &AccessCommand) -> Result<Answer, Failure> {
     let (AccessCommand::Rotate(checkout) | AccessCommand::Audit(checkout)) = command;
-    let site =
-        Site::open(door.environment(checkout)?, door.process.clone(), door.run.clone(), Options::default()).await?;
+    let site = door.site(checkout, Options::default()).await?;
     let environment = site.name().to_owned();
     match command {
         AccessCommand::Rotate(_) => {

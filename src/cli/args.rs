@@ -84,7 +84,7 @@ pub struct InstallArgs {
 impl InstallArgs {
     /// What they add to the environment file.
     pub fn options(&self) -> Options {
-        Options { static_secrets: self.checkout.static_secrets.clone(), replace_classes: self.replace_class.clone() }
+        Options { replace_classes: self.replace_class.clone(), ..self.checkout.options() }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::environment::{EnvironmentError, Library, Loaded};
 use crate::error::{Failure, Kind};
 use crate::install::{Answers, Options, Site};
 use crate::process::Process;
-use crate::report::documents::RunResult;
+use crate::report::documents::{InstallDocument, RunResult};
 use crate::report::{Bars, JsonLines, Lines};
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -31,6 +31,16 @@ impl Answer {
         let document = serde_json::to_value(document)
             .map_err(|error| Failure::new(Kind::Failed, format!("cannot write the result as JSON: {error}")))?;
         Ok(Self { document, text, exit: 0, failure: None })
+    }
+
+    /// The end of a run: its failure, what it left pending, or a good one.
+    pub fn of_run(document: &InstallDocument, text: String, failure: Option<Failure>) -> Result<Self, Failure> {
+        let answer = Self::done(document, text)?;
+        Ok(match failure {
+            Some(failure) => Self { exit: failure.kind.exit_code(), failure: Some(failure), ..answer },
+            None if document.result == RunResult::Pending => answer.ending(Some(Kind::Pending)),
+            None => answer,
+        })
     }
 
     /// The same answer with another end.
@@ -106,13 +116,22 @@ impl Door {
         Ok(loaded)
     }
 
-    /// The place of an installation: its file must really be there.
+    /// The place of a command.
     pub async fn site(&self, checkout: &CheckoutArgs, options: Options) -> Result<Arc<Site>, Failure> {
+        self.open_site(self.environment(checkout)?, options).await
+    }
+
+    /// The place of an installation: its file must really be there.
+    pub async fn real_site(&self, checkout: &CheckoutArgs, options: Options) -> Result<Arc<Site>, Failure> {
         let loaded = self.environment(checkout)?;
         if loaded.built_in {
             let name = loaded.environment.name.to_string();
             return Err(EnvironmentError::BuiltInOnly { name }.into());
         }
+        self.open_site(loaded, options).await
+    }
+
+    async fn open_site(&self, loaded: Loaded, options: Options) -> Result<Arc<Site>, Failure> {
         Site::open(loaded, self.process.clone(), self.run.clone(), options).await
     }
 

@@ -1,5 +1,6 @@
 //! Groups of flags that several commands share.
 
+use crate::install::Options;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,6 +55,13 @@ pub struct CheckoutArgs {
     /// Static secrets, in phalanx's format.
     #[arg(long = "static", value_name = "FILE")]
     pub static_secrets: Option<PathBuf>,
+}
+
+impl CheckoutArgs {
+    /// What they add to the environment file.
+    pub fn options(&self) -> Options {
+        Options { static_secrets: self.static_secrets.clone(), ..Options::default() }
+    }
 }
 
 /// Reads a duration such as `90s`, `45m` or `1h 30m`.

@@ -2,10 +2,9 @@
 
 use super::args::{InstallArgs, InstallMode};
 use super::{Answer, Door, plan, rebuild};
-use crate::engine;
-use crate::error::{Failure, Kind};
+use crate::error::Failure;
 use crate::install;
-use crate::report::documents::{InstallDocument, RunResult};
+use crate::report::documents::InstallDocument;
 use crate::report::text;
 use std::sync::Arc;
 
@@ -25,24 +24,13 @@ pub(super) async fn run(door: &Door, args: &InstallArgs) -> Result<Answer, Failu
     if args.dry_run {
         return plan::run(door, &args.checkout, args.options(), only).await;
     }
-    let site = door.site(&args.checkout, args.options()).await?;
+    let site = door.real_site(&args.checkout, args.options()).await?;
     let steps = install::chosen(&site, only)?;
     door.tell_start(site.name(), "install");
     let guard = install::ClusterGuard::new(Arc::clone(&site), door.answers());
-    // Both only read: together they take the time of the slower one. A check that fails ends both.
-    let look = async { Ok(engine::survey(&steps, &door.run).await) };
-    let ((), before) = tokio::try_join!(install::preflight(&site), look)?;
-    let mut outcome = engine::converge_after(before, &steps, &guard, &door.run).await;
-    if let Err(failure) = guard.close().await {
-        outcome.failure = outcome.failure.or(Some(failure));
-    }
+    let outcome = install::carry_out(&site, &steps, &guard).await?;
     let requests = door.run.outlet.counters().requests();
     let document = InstallDocument::new(site.name(), &outcome, requests, door.elapsed());
     door.tell_end(document.result);
-    let answer = Answer::done(&document, text::install(&document))?;
-    Ok(match outcome.failure {
-        Some(failure) => Answer { exit: failure.kind.exit_code(), failure: Some(failure), ..answer },
-        None if document.result == RunResult::Pending => answer.ending(Some(Kind::Pending)),
-        None => answer,
-    })
+    Answer::of_run(&document, text::install(&document), outcome.failure)
 }

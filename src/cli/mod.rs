@@ -23,7 +23,6 @@ pub use args::Cli;
 pub use door::{Answer, Door};
 
 use crate::error::{Failure, Kind};
-use crate::install::Options;
 use crate::process::Process;
 use crate::report::documents::FailureDocument;
 use args::Command;
@@ -83,10 +82,7 @@ fn run(cli: Cli) -> Result<Answer, Failure> {
 async fn dispatch(door: &Door, command: Command, install: args::InstallArgs) -> Result<Answer, Failure> {
     match command {
         Command::Install => install::run(door, &install).await,
-        Command::Plan(args) => {
-            let static_secrets = args.static_secrets.clone();
-            plan::run(door, &args, Options { static_secrets, ..Options::default() }, None).await
-        }
+        Command::Plan(args) => plan::run(door, &args, args.options(), None).await,
         Command::Status(args) => status::run(door, &args).await,
         Command::Validate(args) => validate::run(door, &args).await,
         Command::Access(command) => access::run(door, &command).await,

@@ -4,7 +4,7 @@ use super::flags::CheckoutArgs;
 use super::{Answer, Door};
 use crate::engine;
 use crate::error::{Failure, Kind};
-use crate::install::{self, Options, Site};
+use crate::install::{self, Options};
 use crate::report::documents::{PlanDocument, RunResult};
 use crate::report::text;
 
@@ -15,7 +15,7 @@ pub(super) async fn run(
     options: Options,
     only: Option<&str>,
 ) -> Result<Answer, Failure> {
-    let site = Site::open(door.environment(args)?, door.process.clone(), door.run.clone(), options).await?;
+    let site = door.site(args, options).await?;
     door.tell_start(site.name(), "plan");
     let survey = engine::survey(&install::chosen(&site, only)?, &door.run).await?;
     survey.tell(&door.run);

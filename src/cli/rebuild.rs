@@ -6,7 +6,7 @@ use super::{Answer, Door};
 use crate::drift::mode::Mode;
 use crate::error::{Failure, Kind};
 use crate::install::rebuild;
-use crate::report::documents::{InstallDocument, RunResult};
+use crate::report::documents::InstallDocument;
 use crate::report::text;
 
 /// Rebuilds, or goes on with it.
@@ -15,19 +15,15 @@ pub(super) async fn run(door: &Door, args: &InstallArgs) -> Result<Answer, Failu
         return Err(Failure::new(Kind::Usage, "a rebuild is made whole: --dry-run and --only are for an upgrade")
             .help("`rsp-install mode` tells what a rebuild needs first"));
     }
-    let site = door.site(&args.checkout, args.options()).await?;
+    let site = door.real_site(&args.checkout, args.options()).await?;
     door.tell_start(site.name(), "rebuild");
     let rebuilt = rebuild(&site, door.answers(), &args.accept_loss).await?;
     let requests = door.run.outlet.counters().requests();
     let document =
         InstallDocument::new(site.name(), &rebuilt.outcome, requests, door.elapsed()).with_switch(rebuilt.switch);
     door.tell_end(document.result);
-    let answer = Answer::done(&document, text::rebuild(&document, rebuilt.generation))?;
-    Ok(match rebuilt.outcome.failure {
-        Some(failure) => Answer { exit: failure.kind.exit_code(), failure: Some(failure), ..answer },
-        None if document.result == RunResult::Pending => answer.ending(Some(Kind::Pending)),
-        None => answer,
-    })
+    let text = text::rebuild(&document, rebuilt.generation);
+    Answer::of_run(&document, text, rebuilt.outcome.failure)
 }
 
 /// Prints what `mode` advises. An answer where the advice is a rebuild, which is never started unasked; nothing where the

@@ -6,22 +6,21 @@ use super::{Answer, Door};
 use crate::environment::{Cluster, Environment, Level};
 use crate::error::{Failure, Kind};
 use crate::install::cluster::magnum::retire::{self, Retirement};
-use crate::install::{self, Options, Retiring, Site};
+use crate::install::{self, Options, Site};
 use crate::report::documents::{RetireDocument, RunResult};
 use crate::report::text;
 use std::sync::Arc;
 
 /// Shows what goes and what stays, asks, and does it.
 pub(super) async fn run(door: &Door, args: &RetireArgs) -> Result<Answer, Failure> {
-    let loaded = door.environment(&CheckoutArgs::default())?;
-    let active = Site::open(loaded, door.process.clone(), door.run.clone(), Options::default()).await?;
+    let active = door.site(&CheckoutArgs::default(), Options::default()).await?;
     door.tell_start(active.name(), "retire");
     let retiring = install::retiring(&active).await?;
+    let replaced = retiring.is_some();
     let going = match retiring {
-        Retiring::Only(_) => Arc::clone(&active),
-        Retiring::Replaced(generation) => active.at_generation(generation).await,
+        Some(generation) => active.at_generation(generation).await,
+        None => Arc::clone(&active),
     };
-    let replaced = matches!(retiring, Retiring::Replaced(_));
     let planned = plan(door, &going, replaced).await?;
     let there = planned.cluster.is_some();
     eprint!("{}", text::retirement(&planned));

@@ -5,7 +5,7 @@ use super::{Answer, Door};
 use crate::client::vault::{Login, Vault};
 use crate::engine::Event;
 use crate::error::{Failure, Kind};
-use crate::install::{Options as SiteOptions, Site, VaultPlace};
+use crate::install::{Site, VaultPlace};
 use crate::phalanx::VaultPrefix;
 use crate::report::secrets::{self as text, AuditDocument, CopyDocument, SyncDocument, TemplateDocument};
 use crate::secret_value::SecretValue;
@@ -99,8 +99,7 @@ pub(super) async fn run(door: &Door, command: &SecretsCommand) -> Result<Answer,
 }
 
 async fn site(door: &Door, checkout: &CheckoutArgs) -> Result<Arc<Site>, Failure> {
-    let options = SiteOptions { static_secrets: checkout.static_secrets.clone(), ..SiteOptions::default() };
-    Site::open_vault(door.environment(checkout)?, door.process.clone(), door.run.clone(), options).await
+    Site::open_vault(door.environment(checkout)?, door.process.clone(), door.run.clone(), checkout.options()).await
 }
 
 async fn place(site: &Site) -> Result<VaultPlace, Failure> {

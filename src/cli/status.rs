@@ -4,14 +4,13 @@ use super::flags::CheckoutArgs;
 use super::{Answer, Door};
 use crate::engine;
 use crate::error::Failure;
-use crate::install::{self, Options, Site};
+use crate::install;
 use crate::report::documents::StatusDocument;
 use crate::report::text;
 
 /// Surveys the steps and lists the Applications.
 pub(super) async fn run(door: &Door, args: &CheckoutArgs) -> Result<Answer, Failure> {
-    let options = Options { static_secrets: args.static_secrets.clone(), ..Options::default() };
-    let site = Site::open(door.environment(args)?, door.process.clone(), door.run.clone(), options).await?;
+    let site = door.site(args, args.options()).await?;
     let survey = engine::survey(&install::steps(&site), &door.run).await?;
     let applications = install::applications(&site).await?;
     let document =

@@ -6,4 +6,5 @@ pub mod git;
 pub mod helm;
 pub mod kubernetes;
 pub mod openstack;
+mod tls;
 pub mod vault;

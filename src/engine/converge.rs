@@ -126,13 +126,8 @@ pub struct Outcome {
     pub failure: Option<Failure>,
 }
 
-/// Makes all steps so.
-pub async fn converge(steps: &[Box<dyn AnyStep>], guard: &dyn Guard, run: &Run) -> Outcome {
-    converge_after(survey(steps, run).await, steps, guard, run).await
-}
-
-/// The same for a caller who has looked already.
-pub async fn converge_after(
+/// Makes all steps so, after a [`survey`] of them.
+pub async fn converge(
     before: Result<Survey, Failure>,
     steps: &[Box<dyn AnyStep>],
     guard: &dyn Guard,
@@ -293,7 +288,7 @@ mod tests {
     async fn converge_names(list: Vec<Names<'static>>, door: &Door) -> (Outcome, u64) {
         let steps: Vec<Box<dyn AnyStep>> = list.into_iter().map(|step| Box::new(step) as Box<dyn AnyStep>).collect();
         let run = run();
-        (converge(&steps, door, &run).await, run.outlet.writes())
+        (converge(survey(&steps, &run).await, &steps, door, &run).await, run.outlet.writes())
     }
 
     fn shared() -> &'static Mutex<Vec<&'static str>> {

@@ -10,7 +10,7 @@ mod event;
 mod outlet;
 mod step;
 
-pub use converge::{Guard, Outcome, PlannedChange, StepReport, Survey, UnknownStep, converge, converge_after, survey};
+pub use converge::{Guard, Outcome, PlannedChange, StepReport, Survey, UnknownStep, converge, survey};
 pub use counters::{Counters, Requests, SystemRequests};
 pub use deadline::Deadline;
 pub use event::{Event, Events, Sink, StepStatus};

@@ -47,23 +47,15 @@ async fn newest_active(first: &Arc<Site>, generations: &[u32]) -> Arc<Site> {
     first.at_generation(generations[0]).await
 }
 
-/// What a retirement would end.
-pub enum Retiring {
-    /// A cluster that a rebuild has replaced; its generation.
-    Replaced(u32),
-    /// The environment's only cluster.
-    Only(u32),
-}
-
-/// Which of the environment's clusters a retirement would end: the oldest that was replaced, else the only one. While a
-/// rebuild goes on there is none.
-pub async fn retiring(site: &Site) -> Result<Retiring, Failure> {
+/// Which of the environment's clusters a retirement would end: the generation of the oldest that was replaced, or none of
+/// those but the only one that there is. While a rebuild goes on nothing can be retired.
+pub async fn retiring(site: &Site) -> Result<Option<u32>, Failure> {
     let there = there(site).await?;
     if let Some(old) = there.iter().find(|found| **found < site.generation) {
-        return Ok(Retiring::Replaced(*old));
+        return Ok(Some(*old));
     }
     match there.iter().find(|found| **found > site.generation) {
-        None => Ok(Retiring::Only(site.generation)),
+        None => Ok(None),
         Some(next) => {
             let message =
                 format!("cluster {next} of environment {} is not in the place of the present one yet", site.name());

@@ -28,16 +28,18 @@ pub enum Standing {
 }
 
 impl Standing {
-    const ALL: [(Self, &str); 3] =
-        [(Self::Active, "active"), (Self::Successor, "successor"), (Self::Replaced, "replaced")];
-
     fn text(self) -> &'static str {
-        Self::ALL.iter().find(|(standing, _)| *standing == self).map_or("active", |(_, text)| text)
+        match self {
+            Self::Active => "active",
+            Self::Successor => "successor",
+            Self::Replaced => "replaced",
+        }
     }
 
     /// A mark that does not say it is an active cluster's.
     fn of(text: &str) -> Self {
-        Self::ALL.iter().find(|(_, known)| *known == text).map_or(Self::Active, |(standing, _)| *standing)
+        let other = [Self::Successor, Self::Replaced].into_iter().find(|standing| standing.text() == text);
+        other.unwrap_or(Self::Active)
     }
 }
 

@@ -41,10 +41,9 @@ mod workload;
 pub use applications::{ApplicationStatus, applications};
 pub use error::InstallError;
 pub use facts::facts;
-pub use generation::{Retiring, retiring};
+pub use generation::retiring;
 pub use guard::{Answers, ClusterGuard};
 pub use operator_access::AccessKind;
-pub use preflight::preflight;
 pub use rebuild::{LossKind, Rebuilt, Switch, rebuild};
 pub use record::InstallationRecord;
 pub use reference::{FileProblem, problem_of, problems};
@@ -55,8 +54,22 @@ pub use site::{Options, Site};
 pub use source::Source;
 pub use vault_place::VaultPlace;
 
-use crate::engine::AnyStep;
+use crate::engine::{AnyStep, Outcome, converge, survey};
+use crate::error::Failure;
+use preflight::preflight;
 use std::sync::Arc;
+
+/// Checks, looks, and makes the steps so behind the guard.
+pub async fn carry_out(site: &Site, steps: &[Box<dyn AnyStep>], guard: &ClusterGuard) -> Result<Outcome, Failure> {
+    // Both only read: together they take the time of the slower one. A check that fails ends both.
+    let look = async { Ok(survey(steps, &site.run).await) };
+    let ((), before) = tokio::try_join!(preflight(site), look)?;
+    let mut outcome = converge(before, steps, guard, &site.run).await;
+    if let Err(failure) = guard.close().await {
+        outcome.failure = outcome.failure.or(Some(failure));
+    }
+    Ok(outcome)
+}
 
 /// The one step that is named, or all of them.
 pub fn chosen(site: &Arc<Site>, only: Option<&str>) -> Result<Vec<Box<dyn AnyStep>>, InstallError> {

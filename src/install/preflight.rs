@@ -16,7 +16,7 @@ const OLDEST_KUBERNETES: u32 = 30;
 type Check<'a> = (&'static str, BoxFuture<'a, Result<String, Failure>>);
 
 /// Runs all checks; an error when one fails, with the others' messages as help.
-pub async fn preflight(site: &Site) -> Result<(), Failure> {
+pub(super) async fn preflight(site: &Site) -> Result<(), Failure> {
     let checks: Vec<Check<'_>> = vec![
         ("checkout", Box::pin(checkout(site))),
         ("helm", Box::pin(helm(site))),
@@ -69,9 +69,9 @@ async fn secret_definitions(site: &Site) -> Result<String, Failure> {
 
 async fn cluster(site: &Site) -> Result<String, Failure> {
     let Some(snapshot) = site.snapshot().await? else { return Ok("will be made".into()) };
-    let version = &snapshot.target().await?.kubernetes;
-    let minor: Option<u32> = version.split('.').nth(1).and_then(|minor| minor.trim_end_matches('+').parse().ok());
-    if minor.is_some_and(|minor| minor < OLDEST_KUBERNETES) {
+    let target = snapshot.target().await?;
+    let version = &target.kubernetes;
+    if target.minor().is_some_and(|minor| minor < OLDEST_KUBERNETES) {
         let message = format!("the cluster is Kubernetes {version}; phalanx needs 1.{OLDEST_KUBERNETES} or newer");
         return Err(Failure::new(Kind::Invalid, message).help("upgrade the cluster, or make a new one"));
     }

@@ -17,6 +17,7 @@ pub(super) struct SecretsStep(pub Arc<Site>);
 /// What Vault holds, and what our login may not write of that which differs.
 pub(super) struct Observed {
     session: Arc<Session>,
+    plan: Plan,
     /// Applications.
     refused: BTreeSet<String>,
 }
@@ -36,10 +37,13 @@ impl Describe for SecretWrite {
 
 fn described(write: &Write) -> Described {
     let created = write.changes.iter().all(|change| change.before.is_none());
-    // Names only: a fingerprint would make two plans of the same changes look different.
+    Described::new(if created { "create" } else { "update" }, object_of(write))
+}
+
+/// The secret and its keys. Names only: a fingerprint would make two plans of the same changes look different.
+pub(super) fn object_of(write: &Write) -> String {
     let keys: Vec<&str> = write.changes.iter().map(|change| change.name.key.as_str()).collect();
-    let object = format!("Vault secret {}: {}", write.application, keys.join(", "));
-    Described::new(if created { "create" } else { "update" }, object)
+    format!("Vault secret {}: {}", write.application, keys.join(", "))
 }
 
 impl Step for SecretsStep {
@@ -55,24 +59,24 @@ impl Step for SecretsStep {
             return Ok(Observation::Unknown { until: "the sandbox is up".into() });
         };
         let session = Arc::new(place.session(&self.0, Options::default()).await?);
-        let refused = match session.plan() {
-            Ok(plan) => session.refused(&plan).await?,
-            // Planning tells.
-            Err(_) => BTreeSet::new(),
-        };
-        Ok(Observation::Known(Observed { session, refused }))
+        let plan = session.plan()?;
+        let refused = session.refused(&plan).await?;
+        Ok(Observation::Known(Observed { session, plan, refused }))
     }
 
     fn plan(&self, observed: &Observed) -> Result<Vec<SecretWrite>, Failure> {
-        let Plan { waves } = observed.session.plan()?;
         if !observed.lacking().is_empty() {
             // The rest may be copied from what we cannot make: the verdict tells, and nothing is half done.
             return Ok(Vec::new());
         }
-        let numbered = waves.into_iter().enumerate();
-        let writes = numbered.flat_map(|(wave, writes)| writes.into_iter().map(move |write| (wave, write)));
+        let numbered = observed.plan.waves.iter().enumerate();
+        let writes = numbered.flat_map(|(wave, writes)| writes.iter().map(move |write| (wave, write)));
         let ours = writes.filter(|(_, write)| !self.is_left_alone(observed, write));
-        let change = |(wave, write)| SecretWrite { session: Arc::clone(&observed.session), wave, write };
+        let change = |(wave, write): (usize, &Write)| SecretWrite {
+            session: Arc::clone(&observed.session),
+            wave,
+            write: write.clone(),
+        };
         Ok(ours.map(change).collect())
     }
 
@@ -91,8 +95,7 @@ impl Step for SecretsStep {
     }
 
     fn left_alone(&self, observed: &Observed) -> Vec<Described> {
-        let plan = observed.session.plan().unwrap_or_default();
-        plan.writes().filter(|write| self.is_left_alone(observed, write)).map(described).collect()
+        observed.plan.writes().filter(|write| self.is_left_alone(observed, write)).map(described).collect()
     }
 
     fn verdict(&self, observed: &Observed) -> Option<Failure> {
@@ -117,8 +120,7 @@ impl SecretsStep {
 impl Observed {
     /// Secrets that are missing and that our login may not make: without them the applications do not start.
     fn lacking(&self) -> Vec<String> {
-        let plan = self.session.plan().unwrap_or_default();
-        let missing = plan.changes().filter(|change| change.before.is_none());
+        let missing = self.plan.changes().filter(|change| change.before.is_none());
         let refused = missing.filter(|change| self.refused.contains(&change.name.application));
         refused.map(|change| change.name.to_string()).collect()
     }

@@ -4,7 +4,7 @@ use crate::cloud::{Recorder, TestCloud, run};
 use futures::future::BoxFuture;
 use rsp_install::client::kubernetes::{self, Difference};
 use rsp_install::client::openstack::{Cluster, SecurityGroup};
-use rsp_install::engine::{AnyStep, Event, Guard, Intent, Outcome, PlannedChange, Run, converge};
+use rsp_install::engine::{AnyStep, Event, Guard, Intent, Outcome, PlannedChange, Run, converge, survey};
 use rsp_install::environment::Environment;
 use rsp_install::error::Failure;
 use rsp_install::install::cluster::magnum::retire::{self, Retirement};
@@ -35,7 +35,7 @@ impl Guard for Admit {
 /// A whole run with nothing but the step.
 pub(crate) async fn converge_once(step: MagnumStep, run: &Run) -> Outcome {
     let steps: [Box<dyn AnyStep>; 1] = [Box::new(step)];
-    let outcome = converge(&steps, &Admit, run).await;
+    let outcome = converge(survey(&steps, run).await, &steps, &Admit, run).await;
     if let Some(failure) = &outcome.failure {
         eprintln!("{failure}");
     }
@@ -53,7 +53,7 @@ pub(crate) fn step_of_the_child() -> (MagnumStep, TempDir) {
     let environment: Environment = serde_saphyr::from_str(&text).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let process = Process::from_system();
-    (MagnumStep(Magnum::for_environment(&process, &environment, folder.path()).unwrap()), folder)
+    (MagnumStep(Magnum::of_generation(&process, &environment, folder.path(), 1).unwrap()), folder)
 }
 
 impl Scene {
@@ -81,7 +81,7 @@ impl Scene {
 
     /// What a run knows of the cluster; every run makes its own.
     pub(crate) fn magnum(&self, entry: &str) -> Arc<Magnum> {
-        Magnum::for_environment(&self.cloud.process(entry), &self.environment, self.folder()).unwrap()
+        Magnum::of_generation(&self.cloud.process(entry), &self.environment, self.folder(), 1).unwrap()
     }
 
     /// The same for a later cluster of the environment.
@@ -104,7 +104,7 @@ impl Scene {
     /// Converges as this process.
     pub(crate) async fn converge_as(&self, process: &Process) -> (Outcome, Recorder) {
         let (run, recorder) = run();
-        let step = MagnumStep(Magnum::for_environment(process, &self.environment, self.folder()).unwrap());
+        let step = MagnumStep(Magnum::of_generation(process, &self.environment, self.folder(), 1).unwrap());
         (converge_once(step, &run).await, recorder)
     }
 

@@ -33,6 +33,13 @@ pub struct Target {
     pub api_versions: Vec<String>,
 }
 
+impl Target {
+    /// The minor version of Kubernetes; some clouds write `30+`.
+    pub fn minor(&self) -> Option<u32> {
+        self.kubernetes.split('.').nth(1)?.trim_end_matches('+').parse().ok()
+    }
+}
+
 impl Helm {
     /// The objects of a chart, from the cache or from `helm template`. `export` writes a folder of the checkout to disk.
     pub async fn render(

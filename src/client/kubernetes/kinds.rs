@@ -50,8 +50,13 @@ pub fn resource(group_version: &str, kind: &str) -> ApiResource {
 /// `Kind namespace/name`, as people read it.
 pub fn object_name(object: &DynamicObject) -> String {
     let kind = object.types.as_ref().map_or("object", |types| types.kind.as_str());
+    format!("{kind} {}", place(object))
+}
+
+/// `namespace/name`, or the name alone.
+pub fn place(object: &DynamicObject) -> String {
     match object.namespace() {
-        Some(namespace) => format!("{kind} {namespace}/{}", object.name_any()),
-        None => format!("{kind} {}", object.name_any()),
+        Some(namespace) => format!("{namespace}/{}", object.name_any()),
+        None => object.name_any(),
     }
 }

@@ -21,7 +21,7 @@ pub use compare::covers;
 pub use connect::{Access, Identity};
 pub use difference::Difference;
 pub use error::KubernetesError;
-pub use kinds::{Kinds, object_name, resource};
+pub use kinds::{Kinds, object_name, place, resource};
 pub use lease::{HeldLease, Holder, LeaseError};
 pub use wait::Verdict;
 

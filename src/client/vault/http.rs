@@ -2,6 +2,7 @@
 
 use super::answer::{self, Errors};
 use super::{Vault, VaultError};
+use crate::client::tls::tls_error;
 use crate::engine::{Event, System};
 use backon::{ExponentialBuilder, Retryable as _};
 use reqwest::header::{HeaderValue, RETRY_AFTER};
@@ -144,20 +145,6 @@ fn failed(address: String, call: &str, error: &reqwest::Error) -> VaultError {
         Some(rustls::Error::AlertReceived(_)) => VaultError::Unaccepted { address, message },
         _ => VaultError::Unreachable { address, call: call.to_owned(), message },
     }
-}
-
-/// What the encryption said: it stands inside an I/O error, which does not tell it as its source.
-fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let found = error.downcast_ref::<rustls::Error>();
-        if let Some(found) = found.or_else(|| inner.and_then(|inner| inner.downcast_ref::<rustls::Error>())) {
-            return Some(found);
-        }
-        cause = inner.map_or_else(|| error.source(), |inner| Some(inner as &(dyn std::error::Error + 'static)));
-    }
-    None
 }
 
 /// The innermost reason: the outer ones say "error sending request" and repeat the address.

@@ -3,6 +3,7 @@
 //! Usually both use the same Vault and there is nothing to do. A sandbox brings its own. What is there already and differs
 //! is left alone.
 
+use super::super::secrets::object_of;
 use super::super::site::Site;
 use super::super::vault_place::VaultPlace;
 use crate::engine::{Describe, Described, Observation, Run, Step};
@@ -26,8 +27,7 @@ pub(super) struct Carried {
 
 impl Describe for Carried {
     fn describe(&self) -> Described {
-        let keys: Vec<&str> = self.write.changes.iter().map(|change| change.name.key.as_str()).collect();
-        Described::new("copy", format!("Vault secret {}: {}", self.write.application, keys.join(", ")))
+        Described::new("copy", object_of(&self.write))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::super::error::InstallError;
 use super::super::site::Site;
+use super::address_of;
+use crate::client::kubernetes::place;
 use crate::error::Failure;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
@@ -21,11 +23,12 @@ pub enum LossKind {
 }
 
 impl LossKind {
-    const ALL: [(Self, &str); 3] =
-        [(Self::Volumes, "volumes"), (Self::Addresses, "addresses"), (Self::Unsynced, "unsynced")];
-
     fn text(self) -> &'static str {
-        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("volumes", |(_, text)| text)
+        match self {
+            Self::Volumes => "volumes",
+            Self::Addresses => "addresses",
+            Self::Unsynced => "unsynced",
+        }
     }
 }
 
@@ -33,8 +36,8 @@ impl FromStr for LossKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.iter().find(|(_, known)| *known == text);
-        known.map(|(kind, _)| *kind).ok_or_else(|| format!("{text:?} is none of volumes, addresses, unsynced"))
+        let known = [Self::Volumes, Self::Addresses, Self::Unsynced].into_iter().find(|kind| kind.text() == text);
+        known.ok_or_else(|| format!("{text:?} is none of volumes, addresses, unsynced"))
     }
 }
 
@@ -46,7 +49,7 @@ pub(super) async fn refuse(active: &Site, accepted: &[LossKind]) -> Result<(), F
     let Some(snapshot) = active.snapshot().await? else { return Ok(()) };
     let cluster = snapshot.cluster();
     let (claims, volumes, services) = tokio::try_join!(
-        cluster.list("v1", "PersistentVolumeClaim", None),
+        snapshot.claims(),
         cluster.list("v1", "PersistentVolume", None),
         cluster.list("v1", "Service", None),
     )?;
@@ -54,7 +57,7 @@ pub(super) async fn refuse(active: &Site, accepted: &[LossKind]) -> Result<(), F
     let children = source.children(snapshot.target().await?).await?;
     let wanted: BTreeSet<String> = children.applications.iter().map(kube::ResourceExt::name_any).collect();
     let applications = snapshot.applications().await?.values().filter(|one| one.name_any() != source.parent());
-    let lost = volumes_lost(&claims, &volumes)
+    let lost = volumes_lost(claims, &volumes)
         .chain(services.iter().filter_map(address_lost))
         .chain(applications.filter_map(|application| unsynced(application, &wanted)))
         .filter(|(kind, _)| !accepted.contains(kind));
@@ -88,7 +91,7 @@ fn address_lost(service: &DynamicObject) -> Option<Loss> {
         return None;
     }
     let keep = service.annotations().get("loadbalancer.openstack.org/keep-floatingip");
-    let address = service.data.pointer("/status/loadBalancer/ingress/0/ip")?.as_str()?;
+    let address = address_of(service)?;
     let lost = keep.is_none_or(|keep| keep != "true");
     lost.then(|| (LossKind::Addresses, format!("address {address} of Service {}", place(service))))
 }
@@ -102,10 +105,6 @@ fn unsynced(application: &DynamicObject, wanted: &BTreeSet<String>) -> Option<Lo
     let status = application.data["status"]["sync"]["status"].as_str().unwrap_or("Unknown");
     (status != "Synced")
         .then(|| (LossKind::Unsynced, format!("what differs from the branch in Application {name} ({status})")))
-}
-
-fn place(object: &DynamicObject) -> String {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
 #[cfg(test)]

@@ -15,12 +15,12 @@ pub use switch::Switch;
 use super::error::InstallError;
 use super::guard::{Answers, ClusterGuard};
 use super::marker::{Marker, Standing};
-use super::preflight::preflight;
 use super::site::Site;
-use super::{generation, steps};
-use crate::engine::{Guard as _, Outcome, converge};
+use super::{carry_out, generation, steps};
+use crate::engine::{Guard as _, Outcome};
 use crate::environment::Cluster as Declared;
 use crate::error::{Failure, Kind};
+use kube::api::DynamicObject;
 use std::sync::Arc;
 
 /// What a rebuild did.
@@ -66,13 +66,7 @@ async fn install(active: &Arc<Site>, successor: &Arc<Site>, answers: Answers) ->
     let mut steps = steps(successor);
     let carry_over = carry_over::CarryOverStep { from: Arc::clone(active), to: Arc::clone(successor) };
     steps.insert(1, Box::new(carry_over));
-    preflight(successor).await?;
-    let guard = ClusterGuard::of_successor(Arc::clone(successor), answers);
-    let mut outcome = converge(&steps, &guard, &successor.run).await;
-    if let Err(failure) = guard.close().await {
-        outcome.failure = outcome.failure.or(Some(failure));
-    }
-    Ok(outcome)
+    carry_out(successor, &steps, &ClusterGuard::of_successor(Arc::clone(successor), answers)).await
 }
 
 /// The new one is marked first: of two active ones the newer counts, so no moment has none.
@@ -108,6 +102,11 @@ async fn finish(active: &Arc<Site>, there: &[u32]) -> Result<Rebuilt, Failure> {
     }
     let switch = Switch { done: true, ..Switch::default() };
     Ok(Rebuilt { outcome: Outcome::default(), generation: active.generation, switch: Some(switch) })
+}
+
+/// The address of a load balancer.
+fn address_of(service: &DynamicObject) -> Option<&str> {
+    service.data.pointer("/status/loadBalancer/ingress/0/ip")?.as_str()
 }
 
 /// A second cluster can only be made where we make clusters.

@@ -6,13 +6,13 @@
 use super::super::guard::Answers;
 use super::super::site::Site;
 use super::super::validation::address;
+use super::address_of;
 use crate::environment::Cluster as Declared;
 use crate::error::{Failure, Kind};
 use crate::phalanx::tree::Tree;
 use kube::ResourceExt as _;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The way from the old cluster to the new one.
@@ -76,7 +76,7 @@ async fn addresses(site: &Site) -> Result<Addresses, Failure> {
     let Some(snapshot) = site.snapshot().await? else { return Ok(Addresses::new()) };
     let services = snapshot.cluster().list("v1", "Service", None).await?;
     let found = services.iter().filter_map(|service| {
-        let address = service.data.pointer("/status/loadBalancer/ingress/0/ip").and_then(Value::as_str)?;
+        let address = address_of(service)?;
         Some(((service.namespace().unwrap_or_default(), service.name_any()), address.to_owned()))
     });
     Ok(found.collect())

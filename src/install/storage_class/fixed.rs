@@ -1,6 +1,7 @@
 //! What of a storage class cannot be changed once it is there, and which provisioner is there no more. Pure.
 
 use super::super::error::InstallError;
+use crate::client::helm::Target;
 use crate::environment::StorageClass;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
@@ -47,14 +48,13 @@ pub(super) fn is_in_tree(class: &StorageClass) -> bool {
     class.provisioner == IN_TREE.0
 }
 
-/// Refuses a provisioner that this version of Kubernetes (`v1.30.1`) does not have any more.
-pub(super) fn check_provisioner(class: &StorageClass, kubernetes: &str) -> Result<(), InstallError> {
-    let minor = kubernetes.split('.').nth(1).and_then(|minor| minor.trim_end_matches('+').parse::<u32>().ok());
-    if is_in_tree(class) && minor.is_some_and(|minor| minor > IN_TREE.1) {
+/// Refuses a provisioner that this version of Kubernetes does not have any more.
+pub(super) fn check_provisioner(class: &StorageClass, target: &Target) -> Result<(), InstallError> {
+    if is_in_tree(class) && target.minor().is_some_and(|minor| minor > IN_TREE.1) {
         return Err(InstallError::NoProvisioner {
             class: class.class.clone(),
             provisioner: class.provisioner.clone(),
-            kubernetes: kubernetes.to_owned(),
+            kubernetes: target.kubernetes.clone(),
         });
     }
     Ok(())
@@ -99,12 +99,13 @@ mod tests {
             default: true,
             parameters: std::collections::BTreeMap::new(),
         };
+        let target = |kubernetes: &str| Target { kubernetes: kubernetes.into(), api_versions: Vec::new() };
         let old = class("kubernetes.io/cinder");
-        assert!(check_provisioner(&old, "v1.25.16").is_ok());
+        assert!(check_provisioner(&old, &target("v1.25.16")).is_ok());
         for gone in ["v1.26.0", "v1.30+"] {
-            let error = check_provisioner(&old, gone).unwrap_err();
+            let error = check_provisioner(&old, &target(gone)).unwrap_err();
             assert!(error.help()[0].contains("cinder.csi.openstack.org"), "{error}");
         }
-        assert!(check_provisioner(&class("cinder.csi.openstack.org"), "v1.34.1").is_ok());
+        assert!(check_provisioner(&class("cinder.csi.openstack.org"), &target("v1.34.1")).is_ok());
     }
 }

@@ -99,7 +99,7 @@ impl Step for StorageClassStep {
         };
         let cluster = snapshot.cluster();
         for class in declared.iter().filter(|class| fixed::is_in_tree(class)) {
-            fixed::check_provisioner(class, &snapshot.target().await?.kubernetes)?;
+            fixed::check_provisioner(class, snapshot.target().await?)?;
         }
         let (present, proofs) =
             tokio::try_join!(cluster.list(API, "StorageClass", None), proof::left_behind(&snapshot))?;

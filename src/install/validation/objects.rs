@@ -5,7 +5,7 @@ use super::super::snapshot::Snapshot;
 use super::super::source::Source;
 use super::super::workload;
 use super::Check;
-use crate::client::kubernetes::KubernetesError;
+use crate::client::kubernetes::{KubernetesError, place};
 use crate::error::Failure;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
@@ -95,10 +95,6 @@ pub(super) async fn checks(source: &Source, snapshot: &Snapshot) -> Result<Found
         ),
     ];
     Ok(Found { checks, ingresses })
-}
-
-fn place(object: &DynamicObject) -> String {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
 /// Pods that neither run ready nor have ended well. One that is being replaced is somebody's intention.

@@ -6,7 +6,7 @@
 use super::credentials::{self, Kept, SigningRequest};
 use super::error::MagnumError;
 use super::preflight::{self, Checked};
-use super::wanted::{ENVIRONMENT_LABEL, Wanted};
+use super::wanted::Wanted;
 use super::{identify, patience};
 use crate::client::openstack::{Cluster, ClusterTemplate, Openstack};
 use crate::engine::Run;
@@ -56,12 +56,8 @@ pub struct WayIn {
 }
 
 impl Magnum {
-    /// For an environment whose cluster is Magnum's. `folder` is where the environment file lies.
-    pub fn for_environment(process: &Process, environment: &Environment, folder: &Path) -> Option<Arc<Self>> {
-        Self::of_generation(process, environment, folder, 1)
-    }
-
-    /// The same for a later cluster of the environment. It has its own kubeconfig: both clusters are needed for a while.
+    /// For an environment whose cluster is Magnum's. `folder` is where the environment file lies. A later cluster of the
+    /// environment than the first has its own kubeconfig: both clusters are needed for a while.
     pub fn of_generation(
         process: &Process,
         environment: &Environment,
@@ -134,8 +130,7 @@ impl Magnum {
     /// Whether the cluster carries the mark that we put into its create call.
     pub async fn is_ours(&self, run: &Run) -> Result<bool, MagnumError> {
         let seen = self.look(run).await?;
-        let mark = seen.cluster.as_ref().and_then(|cluster| cluster.labels.get(ENVIRONMENT_LABEL));
-        Ok(mark == Some(&self.wanted.environment))
+        Ok(seen.cluster.as_ref().is_some_and(|cluster| identify::carries_mark(&self.wanted, cluster)))
     }
 
     /// The kubeconfig, if there is a cluster to go to.

@@ -6,11 +6,11 @@
 
 use super::error::MagnumError;
 use super::home::Magnum;
+use super::identify;
 use super::patience::{Testimony, interval};
 use super::wait::failed;
-use super::wanted::ENVIRONMENT_LABEL;
 use super::witness;
-use crate::client::kubernetes::{self, resource};
+use crate::client::kubernetes::{self, place, resource};
 use crate::client::openstack::{Cluster, FloatingIp, Openstack};
 use crate::engine::{Deadline, Event, Run};
 use crate::error::Failure;
@@ -106,14 +106,13 @@ pub async fn execute(magnum: &Magnum, run: &Run) -> Result<Retirement, Failure> 
 
 /// A cluster that carries no mark of ours was made by somebody else.
 fn refuse_unmarked(magnum: &Magnum, cluster: &Cluster) -> Result<(), MagnumError> {
-    let environment = &magnum.wanted.environment;
-    if cluster.labels.get(ENVIRONMENT_LABEL) == Some(environment) {
+    if identify::carries_mark(&magnum.wanted, cluster) {
         return Ok(());
     }
     Err(MagnumError::Unmarked {
         name: cluster.name.clone(),
         uuid: cluster.uuid.clone(),
-        environment: environment.clone(),
+        environment: magnum.wanted.environment.clone(),
     })
 }
 
@@ -246,10 +245,6 @@ fn typed(mut object: DynamicObject, group_version: &str, kind: &str) -> DynamicO
     let resource = resource(group_version, kind);
     object.types = Some(kube::core::TypeMeta { api_version: resource.api_version, kind: resource.kind });
     object
-}
-
-fn place(object: &DynamicObject) -> String {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
 fn keeps(volume: &DynamicObject) -> bool {
